@@ -1,0 +1,26 @@
+/**
+ * Ids are a prefix and 26 characters of time-ordered text (48 bits of milliseconds, 80 random bits, Crockford base32,
+ * as in ULID), so that rows made together lie together and a list by id is a list by time.
+ */
+import { randomBytes } from 'node:crypto';
+
+const alphabet = '0123456789abcdefghjkmnpqrstvwxyz';
+
+export type IdPrefix = 'user' | 'app' | 'ou' | 'group' | 'idp' | 'evnt' | 'sess' | 'flow' | 'brow' | 'chal' | 'secr'
+  | 'rsrc' | 'key' | 'dom' | 'part' | 'setup' | 'post' | 'req';
+
+/** Returns a new id such as `user_01k9v6…`. */
+export function newId(prefix: IdPrefix, now: number = Date.now()): string {
+  let time = '';
+  for (let rest = now, digit = 0; digit < 10; digit += 1) {
+    time = alphabet.charAt(rest % 32) + time;
+    rest = Math.floor(rest / 32);
+  }
+  // Each random byte gives five bits: 256 is a multiple of 32, so every character is equally likely.
+  let random = '';
+  for (const byte of randomBytes(16)) random += alphabet.charAt(byte & 31);
+  return `${prefix}_${time}${random}`;
+}
+
+/** A pattern for route parameters and schemas. */
+export const idPattern = (prefix: IdPrefix) => new RegExp(`^${prefix}_[0-9a-hjkmnp-tv-z]{26}$`);
