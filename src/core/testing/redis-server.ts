@@ -22,12 +22,16 @@ export async function startRedisServer(): Promise<RedisServer> {
     url: `redis://127.0.0.1:${port}`,
     signal: (signal) => { child.kill(signal); },
     async kill() {
+      process.off('exit', killWithTests);
       if (child.exitCode !== null || child.signalCode !== null) return;
       const gone = once(child, 'exit');
       child.kill('SIGKILL');
       await gone;
     },
-    async restart() { child = await launch(port); },
+    async restart() {
+      child = await launch(port);
+      process.once('exit', killWithTests);
+    },
   };
 }
 
