@@ -1,0 +1,69 @@
+/** Builds the parts of a running server (core/core.ts) from its configuration, and takes them down in reverse. */
+import type { DestinationStream } from 'pino';
+import type { Config } from './config.ts';
+import type { Core } from './core/core.ts';
+import { openDatabase } from './core/database.ts';
+import { createJobs } from './core/job-queue.ts';
+import { createKeyring, loadOrCreateMasterKey } from './core/keyring.ts';
+import { createLogger } from './core/logging.ts';
+import { createMetrics } from './core/metrics.ts';
+import { createOutbound } from './core/outbound.ts';
+import { createPasswordHasher } from './core/password-hashing.ts';
+import { createLocalRateLimiter, createSharedRateLimiter, type RateLimiter } from './core/rate-limit.ts';
+import { connectRedis } from './core/redis.ts';
+import { createSignals } from './core/signals.ts';
+
+export interface CoreOptions {
+  config: Config;
+  /** Of a migrated database. */
+  connectionString: string;
+  /** Where log lines go; standard output unless said otherwise. */
+  logStream?: DestinationStream;
+  now?: () => Date;
+}
+
+export interface BuiltCore {
+  core: Core;
+  close(): Promise<void>;
+}
+
+/** Connects everything. Redis may be away; the database may not. */
+export async function createCore({ config, connectionString, logStream, now = () => new Date() }: CoreOptions): Promise<BuiltCore> {
+  const log = createLogger({ level: config.logLevel }, logStream);
+  const metrics = createMetrics();
+  const database = openDatabase({ connectionString, poolSize: config.databasePoolSize });
+  const signals = await createSignals({ connectionString, log });
+  const passwordHasher = createPasswordHasher();
+  metrics.watchPasswordQueue(() => ({ inFlight: passwordHasher.inFlight, waiting: passwordHasher.waiting }));
+
+  const local = createLocalRateLimiter();
+  const redis = config.redisUrl === undefined ? undefined : await connectRedis(config.redisUrl, log);
+  const rateLimiter: RateLimiter = redis === undefined ? local : createSharedRateLimiter({
+    redis, local,
+    onFallback: (error) => {
+      metrics.redisFallback.set(1);
+      metrics.redisFallbacks.inc();
+      log.warn({ err: error }, 'Redis does not answer: rate limits are counted per server until it does');
+    },
+    onRecover: () => {
+      metrics.redisFallback.set(0);
+      log.info('Redis answers again: rate limits are shared');
+    },
+  });
+
+  const core: Core = {
+    config, log, database, signals, metrics, passwordHasher, rateLimiter, now,
+    keyring: createKeyring(config.masterKeys.length > 0 ? config.masterKeys : [loadOrCreateMasterKey(config.dataDirectory)]),
+    jobs: createJobs({ connectionString, log }),
+    outbound: createOutbound({ allow: config.outboundAllow }),
+  };
+  return {
+    core,
+    async close() {
+      redis?.destroy();
+      await signals.close();
+      await database.$disconnect();
+      metrics.close();
+    },
+  };
+}

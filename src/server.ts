@@ -1,0 +1,92 @@
+/** Assembles the server: the order below is the table of contents of the product. */
+import formbody from '@fastify/formbody';
+import Fastify, { type FastifyInstance } from 'fastify';
+import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
+import type { Core } from './core/core.ts';
+import { requireRouteAccess } from './core/http/access.ts';
+import { answerProblems } from './core/http/error-handler.ts';
+import { health } from './core/http/health.ts';
+import { openApi } from './core/http/openapi.ts';
+import { requireNavigation, setSecurityHeaders } from './core/http/security-headers.ts';
+import { newId } from './core/ids.ts';
+import { createCore, type CoreOptions } from './create-core.ts';
+import { access, authorize } from './access/index.ts';
+import { applications } from './applications/index.ts';
+import { authentication } from './authentication/index.ts';
+import { directory } from './directory/index.ts';
+import { events, startSealer } from './events/index.ts';
+import { pages } from './pages/index.ts';
+import { oidc } from './protocols/oidc/index.ts';
+import { instanceScope, missingForSignIn, platform, rewriteInstanceHost, tenancy } from './tenancy/index.ts';
+
+export interface Server {
+  readonly app: FastifyInstance;
+  readonly core: Core;
+  /** Listens and starts the workers. Returns the port. */
+  start(): Promise<number>;
+  /** Stops taking requests, lets those in flight and running jobs finish, then closes everything. */
+  stop(): Promise<void>;
+}
+
+/** Builds a server that does not listen yet. */
+export async function buildServer(options: CoreOptions): Promise<Server> {
+  const { core, close } = await createCore(options);
+  const { config } = core;
+  const app = Fastify({
+    loggerInstance: core.log,
+    disableRequestLogging: true,
+    genReqId: () => newId('req'),
+    trustProxy: config.trustedProxies.length > 0 ? [...config.trustedProxies] : false,
+    bodyLimit: 1_048_576,
+    rewriteUrl: rewriteInstanceHost(core),
+    forceCloseConnections: 'idle',
+    return503OnClosing: true,
+    routerOptions: { caseSensitive: true, ignoreTrailingSlash: false, maxParamLength: 200 },
+  });
+  app.setValidatorCompiler(validatorCompiler);
+  app.setSerializerCompiler(serializerCompiler);
+
+  requireRouteAccess(app);
+  answerProblems(app);
+  setSecurityHeaders(app, { https: config.publicUrl.startsWith('https:') });
+  requireNavigation(app);
+  app.addHook('onResponse', async (request, reply) => {
+    core.metrics.observeHttp(request.routeOptions.url, request.method, reply.statusCode, reply.elapsedTime / 1000);
+  });
+  await app.register(formbody, { bodyLimit: 65_536 });
+  await app.register(openApi, { core });
+  await app.register(health, { core, missing: () => missingForSignIn(core) });
+
+  await authorize(app, { core });
+  await app.register(platform, { core });
+  await app.register(async (instance) => {
+    await instanceScope(instance, { core }); // from here on a request knows its instance
+    await instance.register(tenancy, { core });
+    await instance.register(events, { core });
+    await instance.register(directory, { core });
+    await instance.register(applications, { core });
+    await instance.register(access, { core });
+    await instance.register(authentication, { core });
+    await instance.register(pages, { core });
+    await instance.register(oidc, { core });
+  }, { prefix: '/t/:instance' });
+  await app.ready();
+
+  const sealer = startSealer(core);
+  return {
+    app,
+    core,
+    async start() {
+      await core.jobs.start();
+      await app.listen({ host: config.host, port: config.port });
+      const address = app.server.address();
+      return typeof address === 'object' && address !== null ? address.port : config.port;
+    },
+    async stop() {
+      await app.close();
+      await core.jobs.stop(config.shutdownGraceSeconds);
+      await sealer.stop();
+      await close();
+    },
+  };
+}

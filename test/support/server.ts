@@ -1,0 +1,121 @@
+/** A whole Postern on a database of its own, listening on a free loopback port, for tests over real HTTP. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { Writable } from 'node:stream';
+import { inject } from 'vitest';
+import { bootstrap } from '../../src/bootstrap/index.ts';
+import { loadConfig } from '../../src/config.ts';
+import type { Core } from '../../src/core/core.ts';
+import { buildServer, type Server } from '../../src/server.ts';
+import { instanceContext, type ContextOptions, type InstanceContext } from '../../src/tenancy/index.ts';
+import { createTestDatabase } from './database.ts';
+
+export interface TestServer {
+  readonly core: Core;
+  readonly app: Server['app'];
+  /** `http://localhost:{port}` */
+  readonly origin: string;
+  /** Of the instance `default`. */
+  readonly issuer: string;
+  readonly databaseUrl: string;
+  readonly administrator: { username: string; password: string };
+  readonly machine: { clientId: string; clientSecret: string };
+  /** All log lines so far. */
+  logLines(): string[];
+  /** Moves this server's clock; `undefined` goes back to the real one. */
+  setClock(time: Date | undefined): void;
+  /** An access token of the bootstrap client for the management API (or the given resource). */
+  managementToken(resource?: string): Promise<string>;
+  /** Calls the management API of `default` (path below /api/v1) with that token and a JSON body. */
+  api(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<{ status: number; headers: Headers; body: never }>;
+  context(instanceId?: string, options?: ContextOptions): Promise<InstanceContext>;
+  /** A second process's worth of server on the same database and keys, on another port but with the same addresses. */
+  replica(): Promise<TestServer>;
+  close(): Promise<void>;
+}
+
+export interface TestServerOptions {
+  /** Further environment settings. */
+  settings?: Record<string, string>;
+}
+
+/** Starts a server with an administrator and a machine application. */
+export async function startTestServer(options: TestServerOptions = {}): Promise<TestServer> {
+  const database = await createTestDatabase(inject('postgresUrl'));
+  const dataDirectory = await mkdtemp(path.join(tmpdir(), 'postern-data-'));
+  const port = await freePort();
+  const environment = {
+    HOST: '127.0.0.1', PORT: String(port), DATA_DIR: dataDirectory, LOG_LEVEL: 'debug', DATABASE_POOL_SIZE: '8',
+    SHUTDOWN_GRACE_SECONDS: '2', SAMPLE_APPLICATION_PORT: '0',
+    BOOTSTRAP_ADMIN_USERNAME: 'admin', BOOTSTRAP_ADMIN_PASSWORD: 'correct horse battery staple',
+    BOOTSTRAP_CLIENT_ID: 'automation', BOOTSTRAP_CLIENT_SECRET: 'automation-secret-for-tests-only',
+    ...options.settings,
+  };
+  const started = await startOn(environment, database.url);
+  return {
+    ...started,
+    async close() {
+      await started.close();
+      await database.drop();
+      await rm(dataDirectory, { recursive: true, force: true });
+    },
+  };
+}
+
+async function startOn(environment: Record<string, string>, databaseUrl: string): Promise<TestServer> {
+  const config = loadConfig(environment);
+  const lines: string[] = [];
+  let clock: Date | undefined;
+  const logStream = new Writable({ write(chunk: Buffer, _encoding, done) { lines.push(chunk.toString()); done(); } });
+  const server = await buildServer({ config, connectionString: databaseUrl, logStream, now: () => clock ?? new Date() });
+  await bootstrap(server.core);
+  await server.start();
+  const { publicUrl: origin } = config;
+  const issuer = `${origin}/t/default`;
+  const machine = { clientId: environment['BOOTSTRAP_CLIENT_ID'] ?? '', clientSecret: environment['BOOTSTRAP_CLIENT_SECRET'] ?? '' };
+  // The addresses of a replica are those of the first server, so its own listener is called by its port.
+  const base = `http://127.0.0.1:${server.app.addresses()[0]?.port ?? config.port}`;
+
+  async function managementToken(resource?: string): Promise<string> {
+    const answer = await fetch(`${base}/t/default/oauth2/token`, {
+      method: 'POST',
+      headers: { host: new URL(origin).host, authorization: `Basic ${Buffer.from(`${machine.clientId}:${machine.clientSecret}`).toString('base64')}` },
+      body: new URLSearchParams({ grant_type: 'client_credentials', ...(resource && { resource }) }),
+    });
+    if (answer.status !== 200) throw new Error(`no management token: ${answer.status} ${await answer.text()}`);
+    return ((await answer.json()) as { access_token: string }).access_token;
+  }
+
+  let token: string | undefined;
+  return {
+    core: server.core, app: server.app, origin, issuer, databaseUrl, machine,
+    administrator: { username: environment['BOOTSTRAP_ADMIN_USERNAME'] ?? '', password: environment['BOOTSTRAP_ADMIN_PASSWORD'] ?? '' },
+    logLines: () => lines,
+    setClock: (time) => { clock = time; },
+    managementToken,
+    async api(method, apiPath, body, headers = {}) {
+      token ??= await managementToken();
+      const answer = await fetch(`${issuer}/api/v1${apiPath}`, {
+        method,
+        headers: { authorization: `Bearer ${token}`, ...(body !== undefined && { 'content-type': 'application/json' }), ...headers },
+        ...(body !== undefined && { body: JSON.stringify(body) }),
+      });
+      const text = await answer.text();
+      return { status: answer.status, headers: answer.headers, body: (text === '' ? undefined : JSON.parse(text)) as never };
+    },
+    context: (instanceId = 'default', contextOptions = {}) => instanceContext(server.core, instanceId, contextOptions),
+    replica: async () => startOn({ ...environment, PORT: String(await freePort()), PUBLIC_URL: origin }, databaseUrl),
+    close: () => server.stop(),
+  };
+}
+
+/** A port that was free a moment ago. */
+export async function freePort(): Promise<number> {
+  const probe = createServer();
+  await new Promise<void>((resolve) => { probe.listen(0, '127.0.0.1', resolve); });
+  const address = probe.address();
+  await new Promise((resolve) => { probe.close(resolve); });
+  return typeof address === 'object' && address !== null ? address.port : 0;
+}
