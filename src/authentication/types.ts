@@ -1,0 +1,258 @@
+/** The words that the flow engine, protocols and pages share (FLOWS: docs/decisions/sign-in-flows.md tells the ideas). */
+import type { InstanceContext } from '../tenancy/index.ts';
+
+export type Channel = 'browser' | 'api';
+export type Purpose = 'sign_in' | 'register' | 'recover' | 'step_up' | 'link' | 'enrol' | 'setup';
+export type FlowStatus = 'active' | 'completed' | 'denied' | 'cancelled' | 'expired';
+export type OriginKind = 'oidc' | 'device' | 'saml' | 'api' | 'self_service' | 'setup';
+export type Method = 'password' | 'otp_email' | 'otp_sms' | 'magic_link' | 'totp' | 'webauthn' | 'recovery_code'
+  | 'identity_source' | 'remembered_device' | 'setup_link';
+
+/** Authentication levels, weakest first. Applications may send other names for them (`settings.acrNames`). */
+export const levels = ['urn:postern:acr:single', 'urn:postern:acr:multi', 'urn:postern:acr:phishing-resistant'] as const;
+export type Level = (typeof levels)[number];
+
+/** Something a person has shown, for one user, in one flow. */
+export interface Proof {
+  readonly method: Method;
+  /** What was proven: a credential id, or the mailbox or phone itself. */
+  readonly authenticator: string;
+  readonly categories: readonly ('knowledge' | 'possession' | 'inherence' | 'federated')[];
+  /** RFC 8176 */
+  readonly amr: readonly string[];
+  readonly phishingResistant: boolean;
+  readonly provenAt: Date;
+  /** Only `sign_in` satisfies a factor requirement. */
+  readonly use: 'sign_in' | 'recovery' | 'enrolment';
+}
+
+/** What the caller of a flow asked for: kept whole, so that the same request can begin again. */
+export interface FlowRequest {
+  /** OpenID Connect scopes, as asked for. */
+  readonly scopes?: readonly string[];
+  /** Claims asked for by name (OpenID Connect Core §5.5). */
+  readonly claims?: readonly string[];
+  /** Resource indicators (RFC 8707) with the scopes asked for at each. */
+  readonly resources?: Readonly<Record<string, readonly string[]>>;
+  readonly acrValues?: readonly string[];
+  /** Seconds. */
+  readonly maxAge?: number;
+  readonly prompt?: readonly string[];
+  readonly loginHint?: string;
+  readonly locale?: string;
+  /** A page or a device that the person must recognise (RFC 8628 §3.3): shown, never used. */
+  readonly userCode?: string;
+}
+
+/** A flow as its origin sees it. */
+export interface FlowReference {
+  readonly id: string;
+  readonly purpose: Purpose;
+  readonly status: FlowStatus;
+  readonly originKind: OriginKind;
+  /** Chosen by the origin at start: the provider's interaction uid, a device code. */
+  readonly originRef: string;
+  readonly applicationId: string | null;
+  readonly request: FlowRequest;
+}
+
+export interface Participant {
+  readonly id: string;
+  readonly applicationId: string;
+  readonly protocol: string;
+  readonly sid: string | null;
+  readonly grantId: string | null;
+}
+
+/** A live session, with what it is worth now. */
+export interface SessionView {
+  readonly id: string;
+  readonly userId: string;
+  readonly browserId: string | null;
+  /** What was proven and is still fresh. `acrName` translates it for an application. */
+  readonly acr: Level;
+  /** RFC 8176, the union over the proofs. */
+  readonly amr: readonly string[];
+  /** The last active proof. */
+  readonly authTime: Date;
+  readonly proofs: readonly Proof[];
+  readonly remember: boolean;
+  /** What the provider keeps beside an account (its logout state); see `sessions.setProtocolState`. */
+  readonly protocolState: unknown;
+  readonly participants: readonly Participant[];
+  readonly createdAt: Date;
+  readonly idleExpiresAt: Date;
+  readonly absoluteExpiresAt: Date;
+}
+
+/** What the person allowed in this flow or before; for first-party applications all that was asked. */
+export interface GrantedConsent {
+  readonly scopes: readonly string[];
+  readonly claims: readonly string[];
+  readonly resources: Readonly<Record<string, readonly string[]>>;
+}
+
+/** How a flow ended, for its origin. */
+export type Outcome =
+  | {
+    readonly kind: 'completed';
+    readonly session: SessionView;
+    /** The session's token, as set in the cookie with this answer. */
+    readonly sessionToken: string | undefined;
+    /** The session did not exist when the flow began, or belongs to somebody else than before. */
+    readonly sessionChanged: boolean;
+    readonly consent: GrantedConsent;
+  }
+  | {
+    readonly kind: 'denied';
+    /** `access_denied`, or RFC 9470's `unmet_authentication_requirements`. */
+    readonly error: 'access_denied' | 'unmet_authentication_requirements';
+    /** For the log; never sent to the application. */
+    readonly reason: string;
+  }
+  /** The person gave up, or refused consent. */
+  | { readonly kind: 'cancelled' };
+
+export interface FormPost { readonly action: string; readonly fields: Readonly<Record<string, string>> }
+export type Resumption = { readonly redirect: string } | { readonly formPost: FormPost };
+
+/** A caller of flows. Protocols register theirs at start; the engine imports none. */
+export interface FlowOrigin {
+  readonly kind: OriginKind;
+  /**
+   * Takes the outcome and says where the browser goes. May be called again for one flow (a lost answer, a double
+   * click): the same outcome must lead to the same place. Undefined: the request is gone; the page says so.
+   */
+  resume(context: InstanceContext, flow: FlowReference, outcome: Outcome): Promise<Resumption | undefined>;
+  /** An address that begins the same request again, for a page that expired or was opened in another browser. */
+  restart(context: InstanceContext, flow: FlowReference): Promise<string | undefined>;
+}
+
+export interface StartFlow {
+  readonly channel: Channel;
+  readonly purpose: Purpose;
+  readonly origin: { readonly kind: OriginKind; readonly ref: string };
+  readonly applicationId?: string;
+  readonly request: FlowRequest;
+  /** The browser cookie's value, when the request carried exactly one. */
+  readonly browserToken?: string | undefined;
+  /** The session cookie's value, likewise: a flow that begins signed in goes on from there. */
+  readonly sessionToken?: string | undefined;
+}
+
+export interface StartedFlow {
+  readonly flowId: string;
+  /** `{issuer}/sign-in/{flowId}` */
+  readonly url: string;
+  /** Whole Set-Cookie values. */
+  readonly setCookies: readonly string[];
+}
+
+export type StepName = 'identify' | 'first_factor' | 'second_factor' | 'change_password' | 'consent';
+
+export interface Field {
+  readonly name: string;
+  readonly type: 'text' | 'password' | 'checkbox' | 'hidden';
+  readonly required: boolean;
+  readonly autocomplete?: string;
+  readonly inputMode?: string;
+  readonly maxLength?: number;
+  readonly value?: string;
+}
+
+/** One way to answer a step: post its fields with `do` = `{method}.verify`. */
+export interface MethodView {
+  readonly method: Method;
+  readonly do: string;
+  readonly fields: readonly Field[];
+  readonly prepare?: boolean;
+  readonly credentialId?: string;
+  readonly hint?: string;
+}
+
+/** An account this browser kept, or is signed in to. */
+export interface AccountChoice {
+  /** Posted as `account`. */
+  readonly account: string;
+  readonly displayName: string;
+  readonly username: string;
+  readonly signedIn: boolean;
+}
+
+export type StepView =
+  /** `do` = `identify` (field `identifier`) or `choose_account` (field `account`). */
+  | { readonly name: 'identify'; readonly fields: readonly Field[]; readonly accounts: readonly AccountChoice[] }
+  | { readonly name: 'first_factor' | 'second_factor'; readonly methods: readonly MethodView[]; readonly remember?: { readonly days: number } }
+  /** `do` = `change_password` (field `newPassword`). */
+  | { readonly name: 'change_password'; readonly reason: 'required' | 'expired' | 'setup'; readonly fields: readonly Field[]; readonly policy: { readonly minimumLength: number; readonly minimumStrength: number; readonly historyCount: number } }
+  /** `do` = `consent` (field `decision`: allow or deny). */
+  | { readonly name: 'consent'; readonly scopes: readonly { readonly name: string; readonly isNew: boolean }[]; readonly claims: readonly string[]; readonly resources: readonly { readonly identifier: string; readonly name: string; readonly scopes: readonly { readonly name: string; readonly description?: string; readonly isNew: boolean }[] }[] };
+
+/** What a page says about the last input. Pages hold the words; `code` is stable. */
+export interface Notice {
+  readonly code: string;
+  readonly field?: string;
+  /** From when on it makes sense to try again. */
+  readonly retryAt?: string;
+}
+
+/** Posted as `do` without fields of their own. */
+export type FlowAction = 'cancel' | 'switch_account' | 'restart' | 'leave' | 'continue';
+
+/** Everything a page or an API client needs to draw a flow. Holds nothing of a user before the first proof. */
+export interface FlowView {
+  readonly flowId: string;
+  readonly version: number;
+  readonly status: FlowStatus;
+  readonly purpose: Purpose;
+  readonly expiresAt: string;
+  /** Goes back with every POST. Bound to instance, browser, flow and version. */
+  readonly formToken: string;
+  readonly application: { readonly name: string; readonly homepageUri: string | null; readonly firstParty: boolean } | undefined;
+  /** Only while active. */
+  readonly step: StepView | undefined;
+  /** What this browser typed in this flow. */
+  readonly identifier: string | undefined;
+  /** After the first proof. */
+  readonly account: { readonly displayName: string; readonly username: string } | undefined;
+  /** Of the request: the code of a device flow, to be compared with the device (RFC 8628 §3.3.1). */
+  readonly userCode: string | undefined;
+  /** As asked for by the application. */
+  readonly locale: string | undefined;
+  readonly actions: readonly FlowAction[];
+  readonly notices: readonly Notice[];
+  /** Why a flow was denied. */
+  readonly denial: string | undefined;
+}
+
+export type LoadedFlow =
+  | { readonly kind: 'view'; readonly view: FlowView }
+  /** Unknown, another browser's, or too old: one page with one button that starts the same request here. */
+  | { readonly kind: 'elsewhere'; readonly restart: string | undefined };
+
+export interface Submission {
+  readonly do: string;
+  readonly version: number;
+  readonly formToken: string;
+  readonly fields: Readonly<Record<string, string>>;
+  /** The session cookie's value, when the request carried exactly one. */
+  readonly sessionToken?: string | undefined;
+}
+
+export type SubmitResult =
+  | { readonly kind: 'redirect'; readonly location: string; readonly setCookies: readonly string[] }
+  | { readonly kind: 'form_post'; readonly form: FormPost; readonly setCookies: readonly string[] }
+  | { readonly kind: 'elsewhere'; readonly restart: string | undefined };
+
+/** What `satisfies` is asked. */
+export interface SessionRequirement {
+  readonly applicationId: string;
+  readonly acrValues?: readonly string[];
+  /** Seconds. */
+  readonly maxAge?: number | undefined;
+  readonly prompt?: readonly string[];
+}
+
+export type Satisfaction =
+  | { readonly satisfied: true }
+  | { readonly satisfied: false; readonly reason: 'prompt' | 'max_age' | 'acr' | 'account' | 'application' };
