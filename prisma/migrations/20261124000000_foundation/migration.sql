@@ -1,6 +1,15 @@
 -- CreateSchema
 CREATE SCHEMA IF NOT EXISTS "public";
 
+-- The number of the writing transaction, from which the event log has its order. Transaction ids are the cluster's own:
+-- after a restore into a new cluster they begin anew, so the start of the server moves the offset beyond the log's end.
+CREATE SEQUENCE "event_transaction_offset" AS BIGINT MINVALUE 0 START 0;
+CREATE FUNCTION "event_transaction_id"() RETURNS BIGINT LANGUAGE sql VOLATILE AS $$
+  SELECT (pg_current_xact_id()::text)::bigint + (SELECT last_value FROM "event_transaction_offset") $$;
+-- Every transaction below it has ended: nothing will appear there any more.
+CREATE FUNCTION "event_horizon"() RETURNS BIGINT LANGUAGE sql STABLE AS $$
+  SELECT (pg_snapshot_xmin(pg_current_snapshot())::text)::bigint + (SELECT last_value FROM "event_transaction_offset") $$;
+
 -- CreateTable
 CREATE TABLE "Instance" (
     "id" TEXT NOT NULL,
@@ -64,7 +73,7 @@ CREATE TABLE "Event" (
     "instanceId" TEXT NOT NULL DEFAULT '',
     "id" TEXT NOT NULL,
     "sequence" BIGSERIAL NOT NULL,
-    "transactionId" BIGINT NOT NULL DEFAULT (pg_current_xact_id()::text)::bigint,
+    "transactionId" BIGINT NOT NULL DEFAULT event_transaction_id(),
     "occurredAt" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
     "type" TEXT NOT NULL,
     "actor" JSONB NOT NULL,
@@ -471,6 +480,12 @@ CREATE INDEX "Event_instanceId_type_sequence_idx" ON "Event"("instanceId", "type
 
 -- CreateIndex
 CREATE INDEX "Event_instanceId_transactionId_sequence_idx" ON "Event"("instanceId", "transactionId", "sequence");
+
+-- CreateIndex
+CREATE INDEX "Event_transactionId_sequence_idx" ON "Event"("transactionId", "sequence");
+
+-- CreateIndex
+CREATE INDEX "EventChainHead_transactionId_sequence_idx" ON "EventChainHead"("transactionId", "sequence");
 
 -- CreateIndex
 CREATE UNIQUE INDEX "EventSeal_instanceId_sequence_key" ON "EventSeal"("instanceId", "sequence");
