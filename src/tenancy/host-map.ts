@@ -1,0 +1,45 @@
+/** The primary custom domains of all instances, in memory, so that the host of a request is read without a query. */
+import { type Core, perCore } from '../core/core.ts';
+
+export interface HostMap {
+  /** Lower-case host to instance id. */
+  readonly hosts: ReadonlyMap<string, string>;
+  /** Reads all of them; resolves when the map is true. */
+  load(): Promise<void>;
+  close(): void;
+}
+
+export const hostMap = perCore((core): HostMap => createHostMap(core));
+
+function createHostMap(core: Core): HostMap {
+  const hosts = new Map<string, string>();
+  let latestLoad = 0;
+
+  async function load(): Promise<void> {
+    const thisLoad = latestLoad += 1;
+    const rows = await core.database.instance.findMany({
+      where: { primaryDomain: { not: null }, status: { not: 'deleted' } }, select: { id: true, primaryDomain: true },
+    });
+    if (thisLoad !== latestLoad) return;              // a later one knows more
+    hosts.clear();
+    for (const { id, primaryDomain } of rows) if (primaryDomain) hosts.set(primaryDomain, id);
+  }
+
+  function loadAgain(attempt = 0): void {
+    load().catch((error: unknown) => {
+      core.log.warn({ err: error }, 'Custom domains could not be read; trying again');
+      setTimeout(() => loadAgain(attempt + 1), Math.min(5_000, 100 * 2 ** attempt)).unref();
+    });
+  }
+
+  const unsubscribe = core.signals.subscribe('tenancy.domains', () => loadAgain());
+  const stopWatching = core.signals.onReconnect(() => loadAgain());
+  return {
+    hosts, load,
+    close() {
+      unsubscribe();
+      stopWatching();
+      hosts.clear();
+    },
+  };
+}
