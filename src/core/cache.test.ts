@@ -25,7 +25,7 @@ const noDatabase = { $executeRawUnsafe: async () => 0 };
 function cacheOf(truth: Map<string, string>, options: Partial<InstanceCacheOptions<string>> = {}) {
   const signals = localSignals();
   const loads: string[] = [];
-  let gate: Promise<void> | undefined;
+  let gate: Promise<undefined> | undefined;
   const cache = createInstanceCache<string>({
     signals, channel: 'things', max: 100, ttlMs: 60_000,
     async load(instanceId, key) {
@@ -38,9 +38,9 @@ function cacheOf(truth: Map<string, string>, options: Partial<InstanceCacheOptio
   });
   /** Holds back the loads that start from now on until the returned function is called. */
   const holdLoads = (): (() => void) => {
-    const { promise, resolve } = Promise.withResolvers<void>();
+    const { promise, resolve } = Promise.withResolvers<undefined>();
     gate = promise;
-    return () => { gate = undefined; resolve(); };
+    return () => { gate = undefined; resolve(undefined); };
   };
   return { cache, signals, loads, holdLoads };
 }
@@ -80,10 +80,10 @@ describe('instance cache', () => {
     expect(await cache.get('a', 'x')).toBe('by reconnect');
   });
 
-  it.each<[string, (c: ReturnType<typeof cacheOf>) => void]>([
+  it.each<[string, (created: ReturnType<typeof cacheOf>) => unknown]>([
     ['key', ({ cache }) => cache.forget('a', 'x')],
     ['instance', ({ cache }) => cache.forgetInstance('a')],
-    ['signal', ({ cache }) => void cache.invalidate(noDatabase, 'a', 'x')],
+    ['signal', ({ cache }) => cache.invalidate(noDatabase, 'a', 'x')],
     ['reconnect', ({ signals }) => { for (const handler of signals.reconnectHandlers) handler(); }],
   ])('never keeps a value that was read before it was forgotten (%s)', async (_how, forget) => {
     const truth = new Map([['a/x', 'old']]);
@@ -92,9 +92,10 @@ describe('instance cache', () => {
     const early = created.cache.get('a', 'x');
     await sleep(1);                                   // the old value is read
     truth.set('a/x', 'new');
-    forget(created);
+    const forgotten = forget(created);
     const late = created.cache.get('a', 'x');         // must not join the load of `early`
     release();
+    await forgotten;
     expect(await Promise.all([early, late])).toEqual(['old', 'new']);
     expect(await created.cache.get('a', 'x')).toBe('new');
     expect(created.loads).toHaveLength(2);

@@ -28,7 +28,7 @@ async function sharedLimiter(url: string) {
 }
 
 async function countAllowed(limiters: RateLimiter[], times: number, key = 'app'): Promise<number> {
-  const takes = Array.from({ length: times }, (_, n) => limiters[n % limiters.length]?.take(key, bucket));
+  const takes = Array.from({ length: times }, async (_, n) => limiters[n % limiters.length]?.take(key, bucket));
   return (await Promise.all(takes)).filter((decision) => decision?.allowed).length;
 }
 
@@ -63,6 +63,15 @@ describe('token buckets shared over Redis', () => {
     await sleep(400);
     expect((await limiter.take('app', quick, 10)).allowed).toBe(true);      // full again, and not more than full
     expect((await limiter.take('app', quick, 2)).allowed).toBe(false);
+  });
+
+  it('refills also after the clock of Redis stepped back (a failover)', async () => {
+    const { limiter, redis } = await sharedLimiter((await redisServer()).url);
+    await redis.set('postern:bucket:app', `0 ${(Date.now() + 3_600_000) * 1_000}`);
+    const quick = { ratePerSecond: 50, burst: 10 };
+    expect((await limiter.take('app', quick)).allowed).toBe(false);
+    await sleep(40);
+    expect((await limiter.take('app', quick)).allowed).toBe(true);
   });
 
   it('leaves no key behind once the bucket is full', async () => {

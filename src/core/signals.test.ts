@@ -1,31 +1,27 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
+import { createTestDatabase } from '../../test/support/database.ts';
 import { createInstanceCache } from './cache.ts';
-import { type EmbeddedPostgres, startEmbeddedPostgres } from './embedded-postgres.ts';
 import { createSignals, type SignalTransaction } from './signals.ts';
 import { startPostgresProxy } from './testing/postgres-proxy.ts';
 
+/** The connections of signals to this database. */
+const ours = `application_name = 'postern signals' and datname = current_database()`;
 const silent = { info() {}, warn() {}, error() {} };
-let folder: string;
-let postgres: EmbeddedPostgres;
+let postgres: Awaited<ReturnType<typeof createTestDatabase>>;
 let client: Client;
 const cleanUp: (() => unknown)[] = [];
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'postern-signals-'));
-  postgres = await startEmbeddedPostgres({ dataDirectory: folder, log: () => {} });
+  postgres = await createTestDatabase(inject('postgresUrl'));
   client = new Client({ connectionString: postgres.url });
   await client.connect();
-}, 60_000);
+});
 afterEach(async () => { for (const step of cleanUp.splice(0).reverse()) await step(); });
 afterAll(async () => {
   await client.end();
-  await postgres.stop();
-  await rm(folder, { recursive: true, force: true });
+  await postgres.drop();
 });
 
 const db: SignalTransaction = {
@@ -120,7 +116,7 @@ describe('signals between servers', () => {
     await signals.close();
     expect(signals.healthy).toBe(false);
     await sleep(50);
-    const { rows } = await client.query(`select count(*)::int as open from pg_stat_activity where application_name = 'postern signals'`);
+    const { rows } = await client.query(`select count(*)::int as open from pg_stat_activity where ${ours}`);
     expect(rows).toEqual([{ open: 0 }]);
   });
 });
@@ -128,8 +124,8 @@ describe('signals between servers', () => {
 describe('signals when the connection fails', () => {
   it('comes back after the server ended it, and says so', async () => {
     const { signals, heard, reconnects } = await behindProxy();
-    await client.query(`select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'postern signals'`);
-    await until(() => reconnects() === 1);
+    await client.query(`select pg_terminate_backend(pid) from pg_stat_activity where ${ours}`);
+    expect(await until(() => reconnects() === 1)).toBeLessThan(1_000);    // at once, not at the next check
     expect(signals.healthy).toBe(true);
     await signals.publish(db, 'clients', 'after');
     await until(() => heard.includes('after'));
