@@ -11,6 +11,7 @@ import { type ContextOptions, createContext, type Instance, type InstanceContext
 import { firstInstanceStays, instanceIsNot, instanceNotFound, slugReserved, slugTaken } from './errors.ts';
 import * as events from './events.ts';
 import { newInstanceKeys } from './new-instance-keys.ts';
+import { prepareNewInstance } from './new-instances.ts';
 import { brandingSchema, instanceSettingsSchema } from './settings.ts';
 import { readStored } from './stored-values.ts';
 
@@ -105,6 +106,7 @@ export async function createInstance(core: Core, input: NewInstance, options: Co
     if (made.length === 0) throw slugTaken(id);
     await tx.db.signingKey.createMany({ data: keys });
     await append(tx, events.instanceCreated(id, { after: { name } }), ...keys.map((key) => events.keyCreated(key.id, key.algorithm, { after: { status: key.status } })));
+    await prepareNewInstance(tx);
     await options.prepare?.(tx);
     await cacheOf(core).invalidate(tx.db, id);        // "there is none" may be kept somewhere
     await core.signals.publish(tx.db, 'instance', id);

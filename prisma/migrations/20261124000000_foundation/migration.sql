@@ -464,7 +464,7 @@ CREATE TABLE "IdempotencyKey" (
 );
 
 -- CreateIndex
-CREATE UNIQUE INDEX "InstanceDomain_hostname_key" ON "InstanceDomain"("hostname");
+CREATE UNIQUE INDEX "InstanceDomain_instanceId_hostname_key" ON "InstanceDomain"("instanceId", "hostname");
 
 -- CreateIndex
 CREATE INDEX "SigningKey_instanceId_status_idx" ON "SigningKey"("instanceId", "status");
@@ -566,6 +566,9 @@ CREATE INDEX "OidcRecord_expiresAt_idx" ON "OidcRecord"("expiresAt");
 CREATE INDEX "IdempotencyKey_expiresAt_idx" ON "IdempotencyKey"("expiresAt");
 
 -- From here on by hand: what a Prisma schema cannot say (docs/decisions/multi-tenancy.md).
+
+-- A claim without proof keeps nobody else from a host name; a verified one does, over the whole server.
+CREATE UNIQUE INDEX "InstanceDomain_verified_hostname_key" ON "InstanceDomain"("hostname") WHERE "status" = 'verified';
 
 -- One live session per browser.
 CREATE UNIQUE INDEX "Session_live_browser_key" ON "Session"("instanceId", "browserId") WHERE "endedAt" IS NULL;

@@ -1,6 +1,5 @@
 /** Gives every request of a route under `/t/:instance` its InstanceContext, or refuses it. */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import fastifyPlugin from 'fastify-plugin';
 import type { Core } from '../core/core.ts';
 import { notFound } from '../core/errors.ts';
 import { createContext, type Instance, type InstanceContext } from './context.ts';
@@ -21,8 +20,11 @@ const contexts = new WeakMap<FastifyRequest, InstanceContext>();
 /** Whether the request has an instance, for hooks that run on all routes. */
 export const hasInstanceContext = (request: FastifyRequest): boolean => contexts.has(request);
 
-/** Register it on the root, first of all features. The root is made with `rewriteUrl: rewriteInstanceHost(core)`. */
-export const tenancy = fastifyPlugin(async (app: FastifyInstance, { core }: { core: Core }) => {
+/**
+ * Call it with the root, before anything that asks for the instance. The root is made with
+ * `rewriteUrl: rewriteInstanceHost(core)`: what that refused is refused here, on every route.
+ */
+export async function instanceScope(app: FastifyInstance, { core }: { core: Core }): Promise<void> {
   await hostMap(core).load();
   app.addHook('onClose', async () => hostMap(core).close());
   app.decorateRequest<InstanceContext, 'instanceContext'>('instanceContext', {
@@ -49,7 +51,7 @@ export const tenancy = fastifyPlugin(async (app: FastifyInstance, { core }: { co
     });
     if (instance.status === 'suspended') throw instanceSuspended();
   });
-}, { name: 'tenancy' });
+}
 
 /** Each instance has one address, its issuer: served at two origins it would be two instances for browsers. */
 function isServedAt(core: Core, instance: Instance, host: string | undefined): boolean {

@@ -1,0 +1,20 @@
+/** Everything of this folder that is served under an instance, and its work in the background. */
+import type { FastifyInstance } from 'fastify';
+import type { Core } from '../core/core.ts';
+import { eraseInstance, eraseJob } from './delete-instance.ts';
+import { domainRoutes } from './domain-routes.ts';
+import { recheckDomains } from './domains.ts';
+import { keyRoutes } from './key-routes.ts';
+import { rotateDueKeys } from './key-rotation.ts';
+import { settingsRoutes } from './settings-routes.ts';
+
+/** `/api/v1/settings`, `/branding`, `/keys`, `/domains`, and images. */
+export async function tenancy(app: FastifyInstance, { core }: { core: Core }): Promise<void> {
+  await app.register(settingsRoutes);
+  await app.register(keyRoutes);
+  await app.register(domainRoutes);
+
+  core.jobs.schedule('tenancy.rotate-keys', '23 * * * *', () => rotateDueKeys(core));
+  core.jobs.schedule('tenancy.recheck-domains', '41 4 * * *', () => recheckDomains(core));
+  core.jobs.work(eraseJob, (job) => eraseInstance(core, job.instanceId, typeof job['operatorId'] === 'string' ? job['operatorId'] : null, String(job['requestId'])));
+}
