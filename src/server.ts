@@ -57,10 +57,10 @@ export async function buildServer(options: CoreOptions): Promise<Server> {
   await app.register(openApi, { core });
   await app.register(health, { core, missing: () => missingForSignIn(core) });
 
+  await instanceScope(app, { core }); // from here on a request knows its instance
   await authorize(app, { core });
   await app.register(platform, { core });
   await app.register(async (instance) => {
-    await instanceScope(instance, { core }); // from here on a request knows its instance
     await instance.register(tenancy, { core });
     await instance.register(events, { core });
     await instance.register(directory, { core });
