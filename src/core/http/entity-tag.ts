@@ -1,4 +1,5 @@
 /** Optimistic concurrency by ETag and If-Match (RFC 9110 §8.8.3, §13.1.1): the tag of a resource is its version. */
+import { z } from 'zod';
 import { invalidParameters, versionMismatch } from '../errors.ts';
 
 export const entityTag = (version: number) => `"${version}"`;
@@ -15,3 +16,8 @@ export function checkEntityTag(ifMatch: string | undefined, version: number): vo
   }
   if (!tags.includes(entityTag(version))) throw versionMismatch();
 }
+
+/** For the schema of routes that honour If-Match; other headers pass. */
+export const ifMatchHeader = z.looseObject({
+  'if-match': z.string().max(200).optional().describe('The ETag of the version that the change is meant for; 412 when it is older.'),
+});

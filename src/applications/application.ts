@@ -1,0 +1,20 @@
+import type { Application as ApplicationRow } from '../generated/prisma/client.ts';
+import type { ApplicationKind } from './kinds.ts';
+import { oidcSettingsSchema, type OidcSettings } from './oidc-settings.ts';
+
+/** A registered application. Each speaks one single sign-on protocol. */
+export interface Application extends Omit<ApplicationRow, 'instanceId' | 'kind' | 'protocol' | 'settings'> {
+  readonly kind: ApplicationKind;
+  readonly protocol: 'oidc';
+  readonly settings: OidcSettings;
+}
+
+export function fromRow({ instanceId: _instance, settings, kind, protocol, ...row }: ApplicationRow): Application {
+  if (protocol !== 'oidc') throw new Error(`application ${row.id} has the protocol ${protocol}, which this version does not know`);
+  return { ...row, kind: kind as ApplicationKind, protocol, settings: oidcSettingsSchema.parse(settings) };
+}
+
+/** As the REST API and the event log show it; an application has no secrets in itself. */
+export function viewApplication({ version: _version, settings, ...application }: Application) {
+  return { ...application, oidc: settings, createdAt: application.createdAt.toISOString(), updatedAt: application.updatedAt.toISOString() };
+}
