@@ -1,4 +1,4 @@
-/** The words that the flow engine, protocols and pages share (FLOWS: docs/decisions/sign-in-flows.md tells the ideas). */
+/** The words that the flow engine, protocols and pages share; README.md of this folder tells the ideas. */
 import type { InstanceContext } from '../tenancy/index.ts';
 
 export type Channel = 'browser' | 'api';
@@ -196,7 +196,10 @@ export interface Notice {
   readonly retryAt?: string;
 }
 
-/** Posted as `do` without fields of their own. */
+/**
+ * Posted as `do` without fields of their own. `continue`: nothing is missing, or the sign-in is finished already;
+ * `leave`: back to the application after a denial; `restart`: the same request from its beginning.
+ */
 export type FlowAction = 'cancel' | 'switch_account' | 'restart' | 'leave' | 'continue';
 
 /** Everything a page or an API client needs to draw a flow. Holds nothing of a user before the first proof. */
@@ -208,20 +211,22 @@ export interface FlowView {
   readonly expiresAt: string;
   /** Goes back with every POST. Bound to instance, browser, flow and version. */
   readonly formToken: string;
-  readonly application: { readonly name: string; readonly homepageUri: string | null; readonly firstParty: boolean } | undefined;
+  readonly application: { readonly id: string; readonly name: string; readonly homepageUri: string | null; readonly firstParty: boolean } | undefined;
   /** Only while active. */
   readonly step: StepView | undefined;
   /** What this browser typed in this flow. */
   readonly identifier: string | undefined;
   /** After the first proof. */
   readonly account: { readonly displayName: string; readonly username: string } | undefined;
+  /** This browser is signed in meanwhile: one click (`do` = `choose_account`) goes on as that person. */
+  readonly continueAs: AccountChoice | undefined;
   /** Of the request: the code of a device flow, to be compared with the device (RFC 8628 §3.3.1). */
   readonly userCode: string | undefined;
   /** As asked for by the application. */
   readonly locale: string | undefined;
   readonly actions: readonly FlowAction[];
   readonly notices: readonly Notice[];
-  /** Why a flow was denied. */
+  /** Why a flow was denied: a stable code such as `account_disabled`, `not_assigned`, `attempts_used_up`. */
   readonly denial: string | undefined;
 }
 

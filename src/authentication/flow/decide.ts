@@ -1,0 +1,29 @@
+/** The next step of a flow, from its facts. Pure: the same facts always give the same answer. */
+import type { StepName } from '../types.ts';
+import type { Facts, Policy } from './facts.ts';
+import { type Denied, denied, type Requirement, requirements, type Verdict } from './requirements.ts';
+
+export type Decision = { readonly kind: 'step'; readonly step: StepName } | Denied | { readonly kind: 'complete' };
+
+/** The first requirement that is not met; with none left, the flow may complete. */
+export function decide(facts: Facts, policy: Policy, list: readonly Requirement[] = requirements): Decision {
+  const [first] = missing(facts, policy, list);
+  if (first === undefined) return { kind: 'complete' };
+  return first.verdict.kind === 'unmet' ? { kind: 'step', step: first.verdict.step } : first.verdict;
+}
+
+/** Everything that is not met. A requirement that throws denies: an error must never open a door. */
+export function missing(facts: Facts, policy: Policy, list: readonly Requirement[] = requirements): { name: string; verdict: Exclude<Verdict, { kind: 'met' }> }[] {
+  return list.flatMap((requirement) => {
+    const verdict = checkSafely(requirement, facts, policy);
+    return verdict.kind === 'met' ? [] : [{ name: requirement.name, verdict }];
+  });
+}
+
+function checkSafely(requirement: Requirement, facts: Facts, policy: Policy): Verdict {
+  try {
+    return requirement.check(facts, policy);
+  } catch {
+    return denied('policy_error');
+  }
+}

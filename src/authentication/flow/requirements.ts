@@ -1,0 +1,99 @@
+/**
+ * What a flow must meet, in order. Each looks at facts and policy and says: met, not met (and which step meets it), or
+ * denied. What is missing is computed at every request, so no step can be forged, skipped or forgotten.
+ */
+import { isAtLeast, levelOf } from '../levels.ts';
+import type { StepName } from '../types.ts';
+import { countedProofs, type Facts, type Policy } from './facts.ts';
+
+export type Verdict =
+  | { readonly kind: 'met' }
+  | { readonly kind: 'unmet'; readonly step: StepName }
+  | Denied;
+
+export interface Denied {
+  readonly kind: 'denied';
+  readonly reason: DenialReason;
+  readonly error: 'access_denied' | 'unmet_authentication_requirements';
+}
+
+export type DenialReason = 'account_disabled' | 'account_locked' | 'account_expired' | 'account_pending' | 'application_disabled' | 'not_assigned'
+  | 'level_unreachable' | 'attempts_used_up' | 'setup_link_used' | 'policy_error';
+
+export interface Requirement {
+  readonly name: string;
+  check(facts: Facts, policy: Policy): Verdict;
+}
+
+const met: Verdict = { kind: 'met' };
+const unmet = (step: StepName): Verdict => ({ kind: 'unmet', step });
+export const denied = (reason: DenialReason, error: Denied['error'] = 'access_denied'): Denied => ({ kind: 'denied', reason, error });
+
+const identify: Requirement = {
+  name: 'identify',
+  check: (facts) => (facts.user !== undefined || facts.identifier !== undefined ? met : unmet('identify')),
+};
+
+const firstFactor: Requirement = {
+  name: 'first_factor',
+  check(facts, policy) {
+    const counts = facts.purpose === 'setup' ? ['sign_in', 'recovery'] : ['sign_in'];
+    const proven = facts.user !== undefined
+      && countedProofs(facts, policy).some((proof) => counts.includes(proof.use) && proof.method !== 'remembered_device');
+    return proven ? met : unmet('first_factor');
+  },
+};
+
+/** After a proof, so it can be said openly: nobody else learns it. */
+const accountState: Requirement = {
+  name: 'account_state',
+  check: ({ user }) => (user === undefined || user.state === 'usable' ? met : denied(`account_${user.state}`)),
+};
+
+const application: Requirement = {
+  name: 'application',
+  check(facts) {
+    if (facts.application === undefined) return met;
+    if (!facts.application.enabled) return denied('application_disabled');
+    return facts.application.assigned ? met : denied('not_assigned');
+  },
+};
+
+const secondFactor: Requirement = {
+  name: 'second_factor',
+  check(facts, policy) {
+    const { level } = policy;
+    if (level === undefined) return met;
+    if (level === 'unreachable') return denied('level_unreachable', 'unmet_authentication_requirements');
+    if (isAtLeast(levelOf(countedProofs(facts, policy), facts.now), level)) return met;
+    const canReach = policy.reachable.some((reachable) => isAtLeast(reachable, level));
+    return canReach ? unmet('second_factor') : denied('level_unreachable', 'unmet_authentication_requirements');
+  },
+};
+
+const changePassword: Requirement = {
+  name: 'change_password',
+  check: (facts) => (facts.passwordChange === undefined || facts.newPasswordChosen ? met : unmet('change_password')),
+};
+
+const consent: Requirement = {
+  name: 'consent',
+  check(facts, policy) {
+    if (policy.consent === undefined || facts.allowed) return met;
+    if (policy.consent.always) return unmet('consent');
+    return isCovered(policy.consent.asked, facts.consent) ? met : unmet('consent');
+  },
+};
+
+/** Whether everything asked for was allowed before. */
+export function isCovered(asked: { scopes: readonly string[]; claims: readonly string[]; resources: Readonly<Record<string, readonly string[]>> }, allowed: typeof asked | undefined): boolean {
+  if (allowed === undefined) return false;
+  const within = (wanted: readonly string[], given: readonly string[] = []) => wanted.every((name) => given.includes(name));
+  return within(asked.scopes, allowed.scopes) && within(asked.claims, allowed.claims)
+    && Object.entries(asked.resources).every(([resource, scopes]) => Object.hasOwn(allowed.resources, resource) && within(scopes, allowed.resources[resource]));
+}
+
+/** The order in which people meet them. Account state comes before anything that could change the account. */
+export const requirements: readonly Requirement[] = [
+  identify, firstFactor, accountState, application, secondFactor, changePassword, consent,
+];

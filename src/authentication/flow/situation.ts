@@ -1,0 +1,74 @@
+/** Loads what `decide` looks at. Everything is read anew at every request, and again inside the completing transaction. */
+import { loadApplication, type Application } from '../../applications/index.ts';
+import { findUserById, type User } from '../../directory/index.ts';
+import type { InstanceContext } from '../../tenancy/index.ts';
+import { isAssigned } from '../assignments.ts';
+import { askedConsent, findConsent } from '../consents.ts';
+import { factors } from '../factors/index.ts';
+import { levelOf, wantedLevel } from '../levels.ts';
+import { findPassword } from '../passwords.ts';
+import type { Proof, SessionView } from '../types.ts';
+import type { AccountState, Facts, Policy } from './facts.ts';
+import type { FlowState } from './store.ts';
+
+export interface Situation {
+  readonly flow: FlowState;
+  readonly facts: Facts;
+  readonly policy: Policy;
+  readonly user: User | undefined;
+  readonly application: Application | undefined;
+  /** The live session of the cookie, if this browser is its own. */
+  readonly session: SessionView | undefined;
+}
+
+export async function loadSituation(context: InstanceContext, flow: FlowState, presented: SessionView | undefined): Promise<Situation> {
+  const session = presented !== undefined && presented.browserId === flow.browserId ? presented : undefined;
+  // The flow goes on from the session only if it said so, and never with a session of somebody else than was proven.
+  const continued = session !== undefined && session.id === flow.answers.sessionId && (flow.userId === null || flow.userId === session.userId) ? session : undefined;
+  const userId = flow.userId ?? continued?.userId;
+  const [user, application, password] = await Promise.all([
+    userId === undefined ? undefined : findUserById(context, userId),
+    flow.applicationId === null ? undefined : loadApplication(context, flow.applicationId),
+    userId === undefined ? undefined : findPassword(context, userId),
+  ]);
+  const facts: Facts = {
+    flowId: flow.id, purpose: flow.purpose, now: context.now(), browserId: flow.browserId ?? undefined, identifier: flow.identifier,
+    user: user && { id: user.id, username: user.username, state: stateOf(user, context.now()) },
+    proofs: flow.proofs,
+    session: continued && { id: continued.id, proofs: continued.proofs },
+    application: flow.applicationId === null ? undefined : {
+      enabled: application?.enabled ?? false,
+      assigned: user === undefined || await isAssigned(context, flow.applicationId, user.id),
+    },
+    passwordChange: flow.purpose === 'setup' ? 'setup' : password?.change,
+    newPasswordChosen: flow.pending.passwordHash !== undefined,
+    consent: user && application ? await findConsent(context, user.id, application.id) : undefined,
+    allowed: flow.answers.allowed ?? false,
+  };
+  return { flow, facts, policy: policyOf(context, flow, application, facts), user, application, session };
+}
+
+function policyOf(context: InstanceContext, flow: FlowState, application: Application | undefined, facts: Facts): Policy {
+  const { request } = flow;
+  const asks = (prompt: string) => request.prompt?.includes(prompt) ?? false;
+  return {
+    level: wantedLevel(context, request.acrValues),
+    maxAge: request.maxAge,
+    freshProof: asks('login'),
+    reachable: reachableLevels(facts),
+    // A native application cannot prove that it is the one that was allowed before (RFC 8252 §8.6): it asks each time.
+    consent: application && !application.firstParty ? { always: asks('consent') || application.kind === 'native', asked: askedConsent(request) } : undefined,
+  };
+}
+
+/** What all methods offered here together could show, on top of what was shown. */
+function reachableLevels(facts: Facts): Policy['reachable'] {
+  const possible = Object.values(factors).map((factor): Proof => ({
+    method: factor.method, authenticator: factor.method, categories: factor.categories, amr: [], phishingResistant: factor.phishingResistant, provenAt: facts.now, use: 'sign_in' }));
+  return [levelOf([...facts.proofs, ...(facts.session?.proofs ?? []), ...possible], facts.now)];
+}
+
+function stateOf(user: User, now: Date): AccountState {
+  if (user.status !== 'enabled') return user.status;
+  return user.expiresAt !== null && user.expiresAt <= now ? 'expired' : 'usable';
+}

@@ -1,0 +1,71 @@
+/** Beginning a flow: a row, bound to the browser that asked. */
+import { rateLimitHeaders } from '../../core/rate-limit.ts';
+import { newId } from '../../core/ids.ts';
+import type { Prisma } from '../../generated/prisma/client.ts';
+import type { InstanceContext } from '../../tenancy/index.ts';
+import { findOrCreateBrowser } from '../browsers.ts';
+import { channelNotAvailable, purposeNotAvailable, tooManyFlows } from '../errors.ts';
+import { findLiveSession } from '../live-sessions.ts';
+import { browserFlowSeconds } from '../proof-kinds.ts';
+import { writeProofs } from '../proofs.ts';
+import { networkOf } from '../throttles.ts';
+import type { Proof, Purpose, StartedFlow, StartFlow } from '../types.ts';
+import { loadFlowOrigin } from './origins.ts';
+import { type Answers, sealIdentifier, writeAnswers } from './store.ts';
+
+/** Unfinished flows that one browser keeps; the oldest goes. */
+const flowsPerBrowser = 20;
+
+/** Rows that one address can make without having signed in. */
+const startsPerAddress = { ratePerSecond: 5, burst: 300 };
+
+const available: readonly Purpose[] = ['sign_in', 'setup', 'step_up'];
+
+/** What only the engine itself may put into a new flow. */
+export interface Given {
+  /** Of a set-up link. */
+  userId?: string;
+  proofs?: readonly Proof[];
+  answers?: Answers;
+  /** The browser of the flow that this one takes the place of. */
+  browserId?: string;
+}
+
+/** Begins a flow. @throws Problem 429 (start limit of the address), 400 (a purpose or channel that there is none of) */
+export async function startFlow(context: InstanceContext, start: StartFlow, given: Given = {}): Promise<StartedFlow> {
+  if (start.channel !== 'browser') throw channelNotAvailable();
+  if (!available.includes(start.purpose)) throw purposeNotAvailable(start.purpose);
+  loadFlowOrigin(context.core, start.origin.kind);
+  const decision = await context.core.rateLimiter.take(`flow-start/${context.instance.id}/${networkOf(context.address)}`, startsPerAddress);
+  if (!decision.allowed) throw tooManyFlows(rateLimitHeaders(decision));
+
+  const { browser, setCookies } = given.browserId === undefined
+    ? await findOrCreateBrowser(context, start.browserToken)
+    : { browser: { id: given.browserId }, setCookies: [] };
+  const session = await findLiveSession(context, start.sessionToken);
+  const asksWho = start.request.prompt?.some((prompt) => prompt === 'select_account' || prompt === 'create') ?? false;
+  const goesOn = session?.browserId === browser.id && !asksWho && !given.answers?.otherAccount && start.purpose !== 'setup';
+  const id = newId('flow', context.now().getTime());
+  await context.db.flow.create({
+    data: {
+      id, channel: start.channel, purpose: start.purpose, browserId: browser.id,
+      applicationId: start.applicationId ?? null, originKind: start.origin.kind, originRef: start.origin.ref,
+      request: start.request as Prisma.InputJsonObject,
+      // A hint is what the application thinks it knows: it fills in the field, or names whom to ask for a password.
+      sealedIdentifier: start.request.loginHint && !asksWho && !goesOn && !given.answers?.otherAccount ? sealIdentifier(context, id, start.request.loginHint.slice(0, 255)) : null,
+      answers: writeAnswers({ ...given.answers, ...(goesOn && session && { sessionId: session.id }) }),
+      userId: given.userId ?? null, proofs: writeProofs(given.proofs ?? []),
+      address: context.address ?? null, userAgent: context.userAgent?.slice(0, 500) ?? null,
+      createdAt: context.now(), expiresAt: new Date(context.now().getTime() + browserFlowSeconds * 1_000),
+    } });
+  await dropOldest(context, browser.id);
+  return { flowId: id, url: flowUrl(context, id), setCookies };
+}
+
+export const flowUrl = (context: InstanceContext, flowId: string) => `${context.instance.issuer}/sign-in/${flowId}`;
+
+async function dropOldest(context: InstanceContext, browserId: string): Promise<void> {
+  const surplus = await context.db.flow.findMany({
+    where: { browserId, status: 'active' }, orderBy: { id: 'desc' }, skip: flowsPerBrowser, select: { id: true } });
+  if (surplus.length > 0) await context.db.flow.deleteMany({ where: { id: { in: surplus.map(({ id }) => id) } } });
+}

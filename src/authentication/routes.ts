@@ -1,0 +1,75 @@
+import type { FastifyInstance } from 'fastify';
+import type { ZodTypeProvider } from 'fastify-type-provider-zod';
+import type { Core } from '../core/core.ts';
+import type { RouteAccess } from '../core/http/access.ts';
+import { answers, noContent } from '../core/http/answers.ts';
+import { registerProofKinds } from '../core/proof-registry.ts';
+import { loadUser } from '../directory/index.ts';
+import { endSessionsOfClosedAccounts } from './closed-accounts.ts';
+import { registerFlowOrigin } from './flow/origins.ts';
+import { setPassword } from './passwords.ts';
+import { authenticationProofKinds } from './proof-kinds.ts';
+import { purgeAll } from './purge.ts';
+import { endedSessionsSchema, listSessionsQuery, sessionDetailSchema, sessionPage, sessionParams, setPasswordSchema, userParams } from './schemas.ts';
+import { listSessions, loadSessionDetail } from './session-list.ts';
+import { end, endAllOfUser } from './sessions.ts';
+import { setupOrigin } from './setup-links.ts';
+
+const read: RouteAccess = { credential: 'bearer', scope: 'session:read', permission: 'authentication.sessions.read' };
+const manage: RouteAccess = { credential: 'bearer', scope: 'session:manage', permission: 'authentication.sessions.manage' };
+const managePasswords: RouteAccess = { credential: 'bearer', scope: 'user:manage', permission: 'directory.users.manage' };
+
+/** `/api/v1/sessions`, and what belongs to a user: sessions and password. */
+export async function authentication(app: FastifyInstance, { core }: { core: Core }): Promise<void> {
+  registerProofKinds(core, ...authenticationProofKinds);
+  registerFlowOrigin(core, setupOrigin);
+  core.jobs.schedule('authentication.purge', '*/10 * * * *', () => purgeAll(core));
+  const stop = endSessionsOfClosedAccounts(core);
+  app.addHook('onClose', async () => { await stop(); });
+  await app.register(sessions, { prefix: '/api/v1/sessions' });
+  await app.register(ofUser, { prefix: '/api/v1/users/:userId' });
+}
+
+async function sessions(app: FastifyInstance): Promise<void> {
+  const routes = app.withTypeProvider<ZodTypeProvider>();
+  const tags = ['Sessions'];
+
+  routes.get('', {
+    schema: { operationId: 'listSessions', summary: 'List sessions, newest first', tags, querystring: listSessionsQuery, response: answers({ 200: sessionPage }) },
+    config: { access: read },
+  }, ({ instanceContext: context, query }) => listSessions(context, query));
+
+  routes.get('/:sessionId', {
+    schema: { operationId: 'getSession', summary: 'Read a session', description: 'With the applications that take part and how their logout notices went.', tags, params: sessionParams, response: answers({ 200: sessionDetailSchema }) },
+    config: { access: read },
+  }, ({ instanceContext: context, params }) => loadSessionDetail(context, params.sessionId));
+
+  routes.delete('/:sessionId', {
+    schema: { operationId: 'endSession', summary: 'End a session', description: 'Its applications are notified. A session that has ended stays as it is.', tags, params: sessionParams, response: answers({ 204: noContent }) },
+    config: { access: manage },
+  }, async ({ instanceContext: context, params }, reply) => {
+    await loadSessionDetail(context, params.sessionId);
+    await end(context, params.sessionId, 'administrator');
+    return reply.code(204).send();
+  });
+}
+
+async function ofUser(app: FastifyInstance): Promise<void> {
+  const routes = app.withTypeProvider<ZodTypeProvider>();
+
+  routes.delete('/sessions', {
+    schema: { operationId: 'endUserSessions', summary: 'End all sessions of a user', tags: ['Sessions'], params: userParams, response: answers({ 200: endedSessionsSchema }) },
+    config: { access: manage },
+  }, async ({ instanceContext: context, params }) => {
+    const user = await loadUser(context, params.userId);
+    return { ended: await endAllOfUser(context, user.id, 'administrator') };
+  });
+
+  routes.put('/password', {
+    schema: { operationId: 'setPassword', summary: 'Set the password of a user', description: 'Ends all sessions of the user.', tags: ['Users'], params: userParams, body: setPasswordSchema, response: answers({ 204: noContent }) },
+    config: { access: managePasswords },
+  }, async ({ instanceContext: context, params, body }, reply) => {
+    await setPassword(context, await loadUser(context, params.userId), body);
+    return reply.code(204).send();
+  });
+}
