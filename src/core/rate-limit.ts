@@ -117,13 +117,13 @@ const takeScriptSha = createHash('sha1').update(takeScript).digest('hex');
 
 export interface SharedRateLimiterOptions {
   redis: RedisClient;
-  /** Decides while Redis is away. */
+  /** Decides while Redis is away. It counts along meanwhile, so that a failure gives no caller a second burst here. */
   local: RateLimiter;
   /** Called once when Redis fails, with its first failure. */
   onFallback(error: unknown): void;
   /** Called once when Redis answers in time again. */
   onRecover(): void;
-  /** Milliseconds a take waits for Redis; default 75. */
+  /** Milliseconds of silence after which Redis counts as hung; default 75. No take waits longer than four times this. */
   timeoutMs?: number;
   /** Milliseconds between two looks whether Redis is back; default 250. */
   probeIntervalMs?: number;
@@ -132,12 +132,14 @@ export interface SharedRateLimiterOptions {
 /**
  * Buckets shared by all servers of one Redis, one round trip a take. The first failure or late answer
  * turns everything to the local buckets at once; a probe in the background turns back. So a dead or hung
- * Redis costs the takes that were in flight `timeoutMs`, and nobody else anything.
+ * Redis costs the takes that were in flight `timeoutMs`, and nobody else anything. A Redis that is busy but goes on
+ * answering is not hung: giving up on it would cost exactness.
  * No leases of several tokens: those left with an idle server would be refused to a busy one.
  */
 export function createSharedRateLimiter(options: SharedRateLimiterOptions): RateLimiter {
   const { redis, local, onFallback, onRecover, timeoutMs = 75, probeIntervalMs = 250 } = options;
   let healthy = true;
+  let answeredAt = 0;
 
   async function evaluate(key: string, bucket: Bucket, tokens: number): Promise<{ allowed: boolean; held: number }> {
     const parameters = {
@@ -149,18 +151,41 @@ export function createSharedRateLimiter(options: SharedRateLimiterOptions): Rate
       if (error instanceof Error && error.message.startsWith('NOSCRIPT')) return redis.eval(takeScript, parameters);
       throw error;
     });
+    answeredAt = performance.now();
     if (!Array.isArray(reply)) throw new Error('Redis answered a take with something else than a list');
     return { allowed: Number(reply[0]) === 1, held: Number(reply[1]) };
   }
 
   async function takeShared(key: string, bucket: Bucket, tokens: number): Promise<RateDecision> {
     try {
-      const { allowed, held } = await within(timeoutMs, evaluate(key, bucket, tokens));
+      const { allowed, held } = await inTime(evaluate(key, bucket, tokens));
+      if (allowed) void local.take(key, bucket, tokens);
       return decide(allowed, held, bucket, tokens);
     } catch (error) {
       fallBack(error);
       return local.take(key, bucket, tokens);
     }
+  }
+
+  /** Rejects when Redis is silent, to this question and to all others, for `timeoutMs`. */
+  function inTime<Answer>(answer: Promise<Answer>): Promise<Answer> {
+    const askedAt = performance.now();
+    return new Promise((resolve, reject) => {
+      let settled = false;
+      let timer = setTimeout(look, timeoutMs);
+      answer.finally(() => { settled = true; clearTimeout(timer); }).then(resolve, reject);
+
+      // One more turn of the event loop first: an answer that lay unread because this process was busy is not late.
+      function look(): void { setImmediate(() => setImmediate(decideWhetherHung)); }
+
+      function decideWhetherHung(): void {
+        if (settled) return;
+        const now = performance.now();
+        const patience = timeoutMs - (now - Math.max(askedAt, answeredAt));
+        if (patience > 0 && now - askedAt < 4 * timeoutMs) timer = setTimeout(look, Math.min(patience, askedAt + 4 * timeoutMs - now));
+        else reject(new Error(`Redis did not answer for ${Math.round(now - askedAt)} ms`));
+      }
+    });
   }
 
   function fallBack(error: unknown): void {
@@ -191,19 +216,6 @@ export function createSharedRateLimiter(options: SharedRateLimiterOptions): Rate
       return healthy ? takeShared(key, bucket, tokens) : local.take(key, bucket, tokens);
     },
   };
-}
-
-/**
- * Rejects when `answer` takes longer than `milliseconds`. After the time is up the event loop gets
- * one more turn: an answer that lay unread because this process was busy is not late.
- */
-function within<Answer>(milliseconds: number, answer: Promise<Answer>): Promise<Answer> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => {
-      setImmediate(() => setImmediate(reject, new Error(`Redis did not answer within ${milliseconds} ms`)));
-    }, milliseconds);
-    answer.finally(() => clearTimeout(timer)).then(resolve, reject);
-  });
 }
 
 function checkBucket({ ratePerSecond, burst }: Bucket, tokens: number): void {
