@@ -40,7 +40,7 @@ export function createJobs({ connectionString, log }: JobQueueOptions): Jobs {
   /** Takes jobs one by one. Why a try failed goes to the log here; pg-boss keeps the pauses. */
   async function take(boss: PgBoss, name: string, handler: (job: JobWithMetadata<JobData>) => Promise<void>): Promise<void> {
     const options = { includeMetadata: true, notifyPollingIntervalSeconds: pollingSeconds } as const;
-    const worker = await boss.work<JobData, void, typeof options>(name, options, async ([job]) => {
+    const worker = await boss.work<JobData, unknown, typeof options>(name, options, async ([job]) => {
       if (!job) return;
       boss.notifyWorker(worker); // looks for the next job at once: of many notifications it kept one
       try {
