@@ -30,7 +30,8 @@ export interface PageHeaders { cookie?: string | undefined; 'accept-language'?: 
 export function renderPage(context: InstanceContext, headers: PageHeaders, model: PageModel, askedLocale?: string): RenderedPage {
   const locale = chooseLocale(context, headers, askedLocale);
   const { title, body, formTargets = [] } = draw(model, texts[locale], locale, context);
-  return renderFrame({ context, locale, title, body, formTargets });
+  const languageSwitch = model.page === 'home' || model.page === 'not_set_up' ? `${context.instance.issuer}/` : undefined;
+  return renderFrame({ context, locale, title, body, formTargets, languageSwitch });
 }
 
 interface Drawn { title: string; body: Markup; formTargets?: readonly string[] }
