@@ -470,6 +470,9 @@ CREATE UNIQUE INDEX "InstanceDomain_instanceId_hostname_key" ON "InstanceDomain"
 CREATE INDEX "SigningKey_instanceId_status_idx" ON "SigningKey"("instanceId", "status");
 
 -- CreateIndex
+CREATE INDEX "Event_instanceId_id_idx" ON "Event"("instanceId", "id");
+
+-- CreateIndex
 CREATE INDEX "Event_instanceId_occurredAt_sequence_idx" ON "Event"("instanceId", "occurredAt", "sequence");
 
 -- CreateIndex
@@ -576,6 +579,9 @@ CREATE UNIQUE INDEX "Session_live_browser_key" ON "Session"("instanceId", "brows
 -- Device codes are looked up by what the person typed.
 CREATE UNIQUE INDEX "OidcRecord_userCode_key" ON "OidcRecord"("instanceId", "userCode") WHERE "userCode" IS NOT NULL;
 CREATE INDEX "OidcRecord_uid_idx" ON "OidcRecord"("instanceId", "uid") WHERE "uid" IS NOT NULL;
+
+-- What one actor did.
+CREATE INDEX "Event_actor_idx" ON "Event"("instanceId", ("actor" ->> 'id'), "sequence");
 
 -- Events: one partition a month; the job of the event log makes the next ones, the default one catches the rest.
 CREATE TABLE "Event_default" PARTITION OF "Event" DEFAULT;
