@@ -13,7 +13,7 @@ export type PageModel =
   | { page: 'signed_out' }
   /** RFC 8628 §3.3: the field is `user_code`. */
   | { page: 'device_code'; action: string; fields: Readonly<Record<string, string>>; notice?: string; userCode?: string }
-  /** Buttons post `decision` = allow or deny. */
+  /** Refusing adds `abort` = yes to the fields. */
   | { page: 'device_confirm'; action: string; fields: Readonly<Record<string, string>>; applicationName: string; userCode: string }
   | { page: 'device_done'; allowed: boolean }
   /** Posts itself by script, by a button without. */
@@ -55,8 +55,8 @@ function draw(model: PageModel, text: Texts, locale: Locale, context: InstanceCo
     case 'device_confirm': return say(text.deviceConfirmTitle(model.applicationName), text.deviceConfirmText, html`
       <div class="usercode">${model.userCode}</div>
       ${form(model.action, model.fields, html`
-        <button type="submit" name="decision" value="allow">${text.connect}</button>
-        <button type="submit" name="decision" value="deny" class="second">${text.cancel}</button>`)}`);
+        <button type="submit">${text.connect}</button>
+        <button type="submit" name="abort" value="yes" class="second">${text.cancel}</button>`)}`);
     case 'device_done': return model.allowed ? say(text.deviceDoneTitle, text.deviceDoneText) : say(text.deviceDeniedTitle, text.deviceDeniedText);
     case 'form_post': return {
       ...say(text.formPostTitle, text.formPostText, html`<form method="post" action=${model.form.action} data-submit-now>

@@ -1,0 +1,12 @@
+/** What the OpenID provider tells the event log. */
+import type { NewEvent } from '../../events/index.ts';
+
+/** Everything issued under the grant has ended. `reuse`: a code or refresh token came back after its use (RFC 9700 §4.14). */
+export const grantRevoked = (grantId: string, after: { reason: string; userId: string | null; applicationId: string | null }): NewEvent => ({
+  type: 'grant.revoked', subject: { type: 'grant', id: grantId }, after,
+});
+
+/** A back-channel logout token could not be delivered after all tries. */
+export const logoutNoticeFailed = (participantId: string, after: { applicationId: string; sessionId: string; error: string }): NewEvent => ({
+  type: 'session.logout_notice_failed', subject: { type: 'session_participant', id: participantId }, after,
+});

@@ -1,0 +1,30 @@
+/** The provider's outgoing calls (keys of clients, sector documents, logout notices) through our one door out. */
+import { LRUCache } from 'lru-cache';
+import type { Core } from '../../core/core.ts';
+
+/** After a failure an address is left alone for this long: nobody can make us call it once for each request. */
+const pauseMs = 30_000;
+
+export function createFetch(core: Core): typeof fetch {
+  const failures = new LRUCache<string, true>({ max: 5_000, ttl: pauseMs });
+  const outbound = core.outbound.asFetch();
+  return async (input, init) => {
+    const address = String(input instanceof Request ? input.url : input);
+    const reads = (init?.method ?? 'GET') === 'GET';
+    const purpose = reads ? 'oidc-document' : 'oidc-logout';
+    if (reads && failures.has(address)) throw new Error('the address failed a moment ago');
+    const end = core.metrics.outboundDuration.startTimer({ purpose });
+    try {
+      const answer = await outbound(input, init);
+      if (reads && answer.status !== 200) failures.set(address, true);
+      core.metrics.outboundCalls.inc({ purpose, outcome: answer.ok ? 'ok' : 'refused' });
+      return answer;
+    } catch (error) {
+      if (reads) failures.set(address, true);
+      core.metrics.outboundCalls.inc({ purpose, outcome: 'failed' });
+      throw error;
+    } finally {
+      end();
+    }
+  };
+}

@@ -1,0 +1,70 @@
+/**
+ * When the provider needs a person: its base policy and ours. Each check runs at every authorization, so single
+ * sign-on obeys the same rules as sign-in; what still fails after an answer ends the request, never a second round.
+ */
+import { errors, interactionPolicy, type KoaContextWithOIDC } from 'oidc-provider';
+import { satisfies } from '../../authentication/index.ts';
+import { requestApplication } from './clients.ts';
+import { contextOf } from './request-context.ts';
+import { sessionViewOf } from './session-adapter.ts';
+
+const { Check, Prompt, base } = interactionPolicy;
+
+/** Prompt values beside `none`; registration (`create`) comes with its flow. */
+export const prompts = ['login', 'consent', 'select_account'] as const;
+
+export function createPolicy(): interactionPolicy.DefaultPolicy {
+  const policy = base();
+  policy.add(new Prompt({ name: 'select_account', requestable: true }), 0);
+
+  const login = policy.get('login');
+  const consent = policy.get('consent');
+  if (!login || !consent) throw new Error('the base policy of oidc-provider has changed');
+  login.checks.add(new Check('requirements', 'the session is not enough for this request', 'login_required', needsSignIn));
+  // A native application cannot prove who it is (RFC 8252 §8.6): others than our own ask each time.
+  consent.checks.remove('native_client_prompt');
+  consent.checks.add(new Check('native_client', 'native clients require consent', 'consent_required', (ctx) => {
+    const application = requestApplication(ctx);
+    return application.kind === 'native' && !application.firstParty && ctx.oidc.result?.consent === undefined;
+  }));
+  answerOnce(login, (ctx) => ctx.oidc.result?.login !== undefined, () => new errors.UnmetAuthenticationRequirements('authentication requirements could not be met'));
+  answerOnce(consent, (ctx) => ctx.oidc.result?.consent !== undefined, () => new errors.AccessDenied('the requested access was not granted'));
+  return policy;
+}
+
+/** Whether the session is too old, too weak or not allowed for this application. */
+async function needsSignIn(ctx: KoaContextWithOIDC): Promise<boolean> {
+  const { oidc } = ctx;
+  if (oidc.session?.accountId === undefined) return false; // the base policy asks then
+  const view = sessionViewOf(ctx);
+  if (!view || !oidc.account) return true;
+  const maxAge = oidc.params?.['max_age'];
+  const { satisfied } = await satisfies(contextOf(ctx), view, {
+    applicationId: requestApplication(ctx).id,
+    acrValues: requestedAcrValues(ctx),
+    // A sign-in just made is fresh, however long the way back took.
+    maxAge: oidc.result?.login === undefined && typeof maxAge === 'string' ? Number(maxAge) : undefined,
+  });
+  return !satisfied;
+}
+
+/** Levels asked for by `acr_values`, or as a claim (OpenID Connect Core §5.5.1.1). */
+export function requestedAcrValues(ctx: KoaContextWithOIDC): string[] {
+  const { params, claims } = ctx.oidc;
+  const asked = typeof params?.['acr_values'] === 'string' ? params['acr_values'].split(' ') : [];
+  const claim = claims.id_token?.['acr'] as { value?: unknown; values?: unknown } | null | undefined;
+  const claimed = [claim?.value, ...(Array.isArray(claim?.values) ? claim.values : [])].filter((value) => typeof value === 'string');
+  return [...new Set([...asked, ...claimed])].filter(Boolean);
+}
+
+/** Turns a check that fails although its prompt was answered into the end of the request. */
+function answerOnce(prompt: interactionPolicy.Prompt, isAnswered: (ctx: KoaContextWithOIDC) => boolean, refusal: () => Error): void {
+  for (const check of prompt.checks as Iterable<interactionPolicy.Check>) {
+    const original = check.check;
+    check.check = async (ctx) => {
+      const needed = await original.call(check, ctx);
+      if (needed && isAnswered(ctx)) throw refusal();
+      return needed;
+    };
+  }
+}

@@ -1,0 +1,29 @@
+/** Leads from the provider's own context (Koa) back to the InstanceContext of the request. */
+import type { IncomingMessage } from 'node:http';
+import Provider, { type KoaContextWithOIDC } from 'oidc-provider';
+import type { InstanceContext } from '../../tenancy/index.ts';
+
+const contexts = new WeakMap<IncomingMessage, InstanceContext>();
+
+/** Notes whose request this is; the mount calls it before it hands the request over. */
+export function rememberContext(request: IncomingMessage, context: InstanceContext): void {
+  contexts.set(request, context);
+}
+
+/** The context of the request that a provider hook runs for. */
+export function contextOf(ctx: { req: IncomingMessage }): InstanceContext {
+  const context = contexts.get(ctx.req);
+  if (!context) throw new Error('a request reached the OpenID provider without its instance');
+  return context;
+}
+
+/** The provider's context of the request at work; undefined in jobs. */
+export function currentProviderContext(): KoaContextWithOIDC | undefined {
+  return Provider.ctx as KoaContextWithOIDC | undefined;
+}
+
+/** The context at work: the request's, or the given one for jobs. */
+export function currentContext(fallback: InstanceContext): InstanceContext {
+  const ctx = currentProviderContext();
+  return ctx === undefined ? fallback : contexts.get(ctx.req) ?? fallback;
+}

@@ -1,0 +1,56 @@
+/** Lifetimes of tokens, and what they say of the sign-in behind them. */
+import type { Configuration, KoaContextWithOIDC } from 'oidc-provider';
+import { acrName, type Level } from '../../authentication/index.ts';
+import type { InstanceContext } from '../../tenancy/index.ts';
+import { applicationOf, type Client } from './clients.ts';
+
+/** A page for people lives as long as its flow. */
+const interactionSeconds = 3_600;
+/** Longer than any session or refresh token: a grant ends with what it stands for. */
+export const grantSeconds = 400 * 86_400;
+
+interface ResourceBound { readonly resourceServer?: { readonly accessTokenTTL?: number | undefined } | undefined }
+
+/** Lifetimes in seconds: the application's, else the API's, else the instance's. */
+export function lifetimes(instance: InstanceContext): NonNullable<Configuration['ttl']> {
+  const { tokens } = instance.instance.settings;
+  const accessToken = (_ctx: unknown, token: ResourceBound, client: Client) =>
+    token.resourceServer?.accessTokenTTL ?? applicationOf(client).settings.accessTokenSeconds ?? tokens.accessTokenSeconds;
+  return {
+    AccessToken: accessToken,
+    ClientCredentials: accessToken,
+    AuthorizationCode: tokens.authorizationCodeSeconds,
+    DeviceCode: tokens.deviceCodeSeconds,
+    Grant: grantSeconds,
+    IdToken: (_ctx, _token, client) => applicationOf(client as Client).settings.idTokenSeconds ?? tokens.idTokenSeconds,
+    Interaction: interactionSeconds,
+    // Rotation does not prolong a public client's token for ever (RFC 9700 §2.2.2).
+    RefreshToken: (ctx, token, client) => {
+      const rotated = ctx.oidc.entities.RotatedRefreshToken;
+      if (rotated && client.clientAuthMethod === 'none' && !token.isSenderConstrained()) return Math.max(1, rotated.remainingTTL);
+      return applicationOf(client as Client).settings.refreshTokenSeconds ?? tokens.refreshTokenSeconds;
+    },
+    Session: (_ctx, session) => Math.max(1, (session.exp ?? 0) - Math.floor(Date.now() / 1000)) || interactionSeconds,
+    InitialAccessToken: 86_400,
+    RegistrationAccessToken: 10 * 365 * 86_400,
+  };
+}
+
+/** What access tokens say beside the standard's claims: how strong and how fresh the sign-in was (RFC 9068 §2.2.1, RFC 9470). */
+export async function extraTokenClaims(ctx: KoaContextWithOIDC | undefined, token: { kind: string; accountId?: string; sessionUid?: string | undefined; aud?: unknown }): Promise<Record<string, unknown> | undefined> {
+  if (!ctx || token.kind !== 'AccessToken') return undefined;
+  const source = ctx.oidc.entities.AuthorizationCode ?? ctx.oidc.entities.RefreshToken ?? ctx.oidc.entities.DeviceCode;
+  if (!source) return undefined;
+  return {
+    ...(source.acr !== undefined && { acr: source.acr }),
+    ...(source.amr !== undefined && { amr: source.amr }),
+    ...(source.authTime !== undefined && { auth_time: source.authTime }),
+    // Our own APIs refuse a token when its session has ended; the id is worthless to anybody else.
+    ...(token.sessionUid !== undefined && token.aud !== undefined && { sid: token.sessionUid }),
+  };
+}
+
+/** The level of the session in the words that the application asked with. */
+export function requestedAcr(context: InstanceContext, level: string | undefined, acrValues: readonly string[]): string | undefined {
+  return level === undefined ? undefined : acrName(context, level as Level, acrValues);
+}
