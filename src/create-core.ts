@@ -3,6 +3,7 @@ import type { DestinationStream } from 'pino';
 import type { Config } from './config.ts';
 import type { Core } from './core/core.ts';
 import { openDatabase } from './core/database.ts';
+import { checkMasterKey } from './core/master-key-check.ts';
 import { createJobs } from './core/job-queue.ts';
 import { createKeyring, loadOrCreateMasterKey } from './core/keyring.ts';
 import { createLogger } from './core/logging.ts';
@@ -32,6 +33,8 @@ export async function createCore({ config, connectionString, logStream, now = ()
   const log = createLogger({ level: config.logLevel }, logStream);
   const metrics = createMetrics();
   const database = openDatabase({ connectionString, poolSize: config.databasePoolSize });
+  const keyring = createKeyring(config.masterKeys.length > 0 ? config.masterKeys : [loadOrCreateMasterKey(config.dataDirectory)]);
+  await checkMasterKey(database, keyring);
   const signals = await createSignals({ connectionString, log });
   const passwordHasher = createPasswordHasher();
   metrics.watchPasswordQueue(() => ({ inFlight: passwordHasher.inFlight, waiting: passwordHasher.waiting }));
@@ -52,8 +55,7 @@ export async function createCore({ config, connectionString, logStream, now = ()
   });
 
   const core: Core = {
-    config, log, database, signals, metrics, passwordHasher, rateLimiter, now,
-    keyring: createKeyring(config.masterKeys.length > 0 ? config.masterKeys : [loadOrCreateMasterKey(config.dataDirectory)]),
+    config, log, database, keyring, signals, metrics, passwordHasher, rateLimiter, now,
     jobs: createJobs({ connectionString, log }),
     outbound: createOutbound({ allow: config.outboundAllow }),
   };

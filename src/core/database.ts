@@ -24,9 +24,9 @@ export function openDatabase(options: { connectionString: string; poolSize: numb
   });
 }
 
-/** Models that carry `instanceId`; `Instance` itself is scoped by its id. */
+/** Models that carry `instanceId`. `Instance` itself is scoped by its id; `ServerRecord` is for no instance. */
 export const scopedModels: ReadonlySet<string> = new Set(
-  Object.values(Prisma.ModelName).filter((model) => model !== 'Instance'));
+  Object.values(Prisma.ModelName).filter((model) => model !== 'Instance' && model !== 'ServerRecord'));
 
 type Arguments = { where?: Record<string, unknown>; data?: unknown; create?: unknown; update?: unknown };
 
@@ -61,6 +61,7 @@ function scopeArguments(instanceId: string, model: string, operation: string, ar
       ? { ...args, where: { ...args.where, id: instanceId } }
       : { ...args, where: { AND: [args.where ?? {}, { id: instanceId }] } };
   }
+  if (!scopedModels.has(model)) throw new ScopeViolation(`${model} belongs to no instance`);
   if (operation.startsWith('update') || operation === 'upsert') rejectInstanceIn(args.data ?? args.update, `${operation} of ${model}`);
   if (readers.has(operation)) return { ...args, where: { AND: [args.where ?? {}, { instanceId }] } };
   if (keyed.has(operation)) {

@@ -69,6 +69,15 @@ CREATE TABLE "SigningKey" (
 );
 
 -- CreateTable
+CREATE TABLE "ServerRecord" (
+    "name" TEXT NOT NULL,
+    "value" TEXT NOT NULL,
+    "createdAt" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+
+    CONSTRAINT "ServerRecord_pkey" PRIMARY KEY ("name")
+);
+
+-- CreateTable
 CREATE TABLE "Event" (
     "instanceId" TEXT NOT NULL DEFAULT '',
     "id" TEXT NOT NULL,
