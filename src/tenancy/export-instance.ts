@@ -2,7 +2,7 @@
  * All data of an instance as lines of JSON, without secrets: `{"model":"User","row":{…}}`. What is left out is either a
  * proof (hash, sealed value, token) or gone within the hour anyway.
  */
-import { Prisma } from '../generated/prisma/client.ts';
+import type { Prisma } from '../generated/prisma/client.ts';
 import { append } from '../events/index.ts';
 import type { InstanceContext } from './context.ts';
 import * as events from './events.ts';
@@ -14,7 +14,7 @@ interface Exported {
 }
 
 /** Every scoped model is here or left out by name: a new one without a decision does not compile. */
-const models: Readonly<Record<Exclude<Prisma.ModelName, 'Instance'>, Exported | 'left out'>> = {
+const models: Readonly<Record<Exclude<Prisma.ModelName, 'Instance' | 'ServerRecord'>, Exported | 'left out'>> = {
   InstanceDomain: { key: ['id'], omit: ['verificationToken'] },
   InstanceImage: { key: ['hash'] },
   SigningKey: { key: ['id'], omit: ['sealedPrivateJwk'] },

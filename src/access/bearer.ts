@@ -1,0 +1,77 @@
+/**
+ * Access tokens at our own APIs (RFC 9068 §4). The instance is known before the token is looked at, and only its keys
+ * are tried: a token never says with which key, algorithm or issuer it wants to be checked.
+ */
+import { decodeProtectedHeader, errors, jwtVerify } from 'jose';
+import { findApplicationByClientId, type Application } from '../applications/index.ts';
+import { isUserUsable } from '../directory/index.ts';
+import { type InstanceContext, type Principal, signingAlgorithms, verificationKey } from '../tenancy/index.ts';
+import { findPermissions } from './administrators.ts';
+import { tokenRefused } from './errors.ts';
+import { isSessionLive } from './session-status.ts';
+
+/** Our longest tokens are a tenth of it. */
+const longestToken = 16_384;
+
+/** Header parameters that name or carry keys (RFC 7515 §4.1), or change how the token is read. */
+const refusedParameters = ['jku', 'jwk', 'x5u', 'x5c', 'x5t', 'x5t#S256', 'crit', 'b64', 'zip'];
+
+export interface VerifiedToken {
+  readonly subject: string;
+  readonly clientId: string;
+  readonly scopes: readonly string[];
+  readonly sessionId: string | undefined;
+  /** RFC 9449 §6.1, RFC 8705 §3.1: what the token is bound to. */
+  readonly confirmation: { readonly jkt?: string; readonly 'x5t#S256'?: string } | undefined;
+}
+
+/** Checks signature, type, issuer, audience and time. @throws Problem 401 */
+export async function verifyAccessToken(context: InstanceContext, token: string, audience: string): Promise<VerifiedToken> {
+  if (token.length > longestToken) throw tokenRefused('longer than any of ours');
+  try {
+    const header = decodeProtectedHeader(token);
+    const algorithm = signingAlgorithms.find((candidate) => candidate === header.alg);
+    const strange = refusedParameters.find((name) => Object.hasOwn(header, name));
+    if (!algorithm || typeof header.kid !== 'string' || strange) throw tokenRefused(strange ? `its header has ${strange}` : 'no algorithm or key of ours');
+    const key = await verificationKey(context, header.kid, algorithm);
+    if (!key) throw tokenRefused('no key of this instance');
+    const { payload } = await jwtVerify(token, key, {
+      algorithms: [algorithm], typ: 'at+jwt', issuer: context.instance.issuer, currentDate: context.now(),
+      requiredClaims: ['iss', 'sub', 'aud', 'exp', 'iat', 'jti', 'client_id'],
+    });
+    // One audience: a token for several APIs could be replayed by each of them at the others.
+    if (payload.aud !== audience && !(Array.isArray(payload.aud) && payload.aud.length === 1 && payload.aud[0] === audience)) throw tokenRefused('meant for another API');
+    const { sub, client_id: clientId, scope, sid, cnf } = payload;
+    if (typeof sub !== 'string' || typeof clientId !== 'string') throw tokenRefused('its claims are not of their types');
+    return {
+      subject: sub, clientId,
+      scopes: typeof scope === 'string' ? scope.split(' ').filter(Boolean) : [],
+      sessionId: typeof sid === 'string' ? sid : undefined,
+      confirmation: typeof cnf === 'object' && cnf !== null ? cnf as VerifiedToken['confirmation'] : undefined,
+    };
+  } catch (error) {
+    if (error instanceof errors.JOSEError || error instanceof TypeError) throw tokenRefused(error.message);
+    throw error;
+  }
+}
+
+/**
+ * Who the token speaks for, if that may still act: its application is enabled, its user usable, its session not ended.
+ * Asked at every request, answered from memory; true of other servers' changes within a second.
+ * @throws Problem 401
+ */
+export async function loadPrincipal(context: InstanceContext, token: VerifiedToken): Promise<{ principal: Principal; application: Application }> {
+  const application = await findApplicationByClientId(context, token.clientId);
+  if (!application?.enabled) throw tokenRefused('its application is disabled or gone');
+  // client_credentials (RFC 9068 §2.2): the subject is the client. Asked first: a client named like a user's id stays a client.
+  if (token.subject === token.clientId) return { application, principal: { kind: 'application', id: application.id, scopes: token.scopes } };
+  if (!await isUserUsable(context, token.subject)) throw tokenRefused('its user may not act, or is gone');
+  if (token.sessionId !== undefined && !await isSessionLive(context, token.sessionId, token.subject)) throw tokenRefused('its session has ended');
+  return {
+    application,
+    principal: {
+      kind: 'user', id: token.subject, applicationId: application.id, scopes: token.scopes,
+      permissions: await findPermissions(context, token.subject), ...(token.sessionId !== undefined && { sessionId: token.sessionId }),
+    },
+  };
+}

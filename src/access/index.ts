@@ -1,0 +1,9 @@
+/** Who may call what: access tokens at our own APIs, administrators, rate limits, idempotent POSTs. */
+export { managementAudience, managementScopes, platformAudience, platformScopes, type ApiScope } from './scopes.ts';
+export { assignRole, findPermissions, listAdministrators, removeRole } from './administrators.ts';
+export { builtInRoles, hasPermission, type BuiltInRole } from './roles.ts';
+export { addressGroup, oauthRateLimited, rateLimited, takeForAddress, takeForApplication } from './rate-limit.ts';
+export { checkDpopProof, type ProofTarget } from './dpop-proof.ts';
+export { loadPrincipal, verifyAccessToken, type VerifiedToken } from './bearer.ts';
+export { authorize } from './authorize.ts';
+export { access } from './routes.ts';

@@ -1,0 +1,50 @@
+/** Who is served how often: applications by their own bucket, everybody else by address. */
+import ipaddr from 'ipaddr.js';
+import type { Problem} from '../core/errors.ts';
+import { tooManyRequests } from '../core/errors.ts';
+import { type RateDecision, rateLimitHeaders } from '../core/rate-limit.ts';
+import type { Application } from '../applications/index.ts';
+import type { InstanceContext } from '../tenancy/index.ts';
+
+type LimitedApplication = Pick<Application, 'id' | 'rateLimitPerSecond' | 'rateLimitBurst'>;
+
+/**
+ * Takes one request from the application's bucket, which its API calls and OAuth requests share. Call it only after
+ * the application has shown who it is: else anybody could empty the bucket by naming a client_id.
+ */
+export async function takeForApplication(context: InstanceContext, application: LimitedApplication): Promise<RateDecision> {
+  const { applicationPerSecond, applicationBurst } = context.instance.settings.rateLimit;
+  const decision = await context.core.rateLimiter.take(`application:${context.instance.id}:${application.id}`, {
+    ratePerSecond: application.rateLimitPerSecond ?? applicationPerSecond, burst: application.rateLimitBurst ?? applicationBurst,
+  });
+  if (!decision.allowed) context.core.metrics.rateLimitRefusals.inc({ limited: 'application' });
+  return decision;
+}
+
+/** Takes one request from the bucket of the client's address in this instance. */
+export async function takeForAddress(context: InstanceContext): Promise<RateDecision> {
+  const { addressPerSecond, addressBurst } = context.instance.settings.rateLimit;
+  const decision = await context.core.rateLimiter.take(`address:${context.instance.id}:${addressGroup(context.address)}`, { ratePerSecond: addressPerSecond, burst: addressBurst });
+  if (!decision.allowed) context.core.metrics.rateLimitRefusals.inc({ limited: 'address' });
+  return decision;
+}
+
+/** The refusal of the REST APIs. */
+export function rateLimited(decision: RateDecision): Problem {
+  return tooManyRequests(`Too many requests; try again in ${decision.retryAfterSeconds} seconds.`, rateLimitHeaders(decision));
+}
+
+/** The refusal in the words of OAuth: status 429, these headers, this body (RFC 6749 §5.2 has no code of its own for it). */
+export function oauthRateLimited(decision: RateDecision): { status: 429; headers: Record<string, string>; body: { error: string; error_description: string } } {
+  return {
+    status: 429, headers: { ...rateLimitHeaders(decision), 'Cache-Control': 'no-store' },
+    body: { error: 'temporarily_unavailable', error_description: `too many requests; try again in ${decision.retryAfterSeconds} seconds` },
+  };
+}
+
+/** An IPv4 address, or the /64 of an IPv6 one: a household has all addresses of its /64. What is no address is one group. */
+export function addressGroup(address: string | undefined): string {
+  if (address === undefined || !ipaddr.isValid(address)) return 'unknown';
+  const parsed = ipaddr.process(address);
+  return parsed.kind() === 'ipv4' ? parsed.toString() : `${(parsed as ipaddr.IPv6).parts.slice(0, 4).map((part) => part.toString(16)).join(':')}::/64`;
+}

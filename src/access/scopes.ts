@@ -1,0 +1,36 @@
+/** The scopes of our own APIs. Each feature's routes name theirs; this is the one list of all. */
+
+export interface ApiScope { readonly name: string; readonly description: string }
+
+/** Of the management API, `{issuer}/api/v1`. */
+export const managementScopes = [
+  { name: 'user:read', description: 'Read users.' },
+  { name: 'user:manage', description: 'Create, change, disable and delete users.' },
+  { name: 'application:read', description: 'Read applications, without secrets.' },
+  { name: 'application:manage', description: 'Create, change and delete applications, and make their secrets.' },
+  { name: 'resource-server:read', description: 'Read resource servers and their scopes.' },
+  { name: 'resource-server:manage', description: 'Create, change and delete resource servers.' },
+  { name: 'session:read', description: 'Read sessions and how their logout notices went.' },
+  { name: 'session:manage', description: 'End sessions.' },
+  { name: 'event:read', description: 'Read the event log.' },
+  { name: 'key:read', description: 'Read signing keys, public parts only.' },
+  { name: 'key:manage', description: 'Rotate and retire signing keys.' },
+  { name: 'settings:read', description: 'Read settings and branding.' },
+  { name: 'settings:manage', description: 'Change settings and branding.' },
+  { name: 'domain:read', description: 'Read custom domains.' },
+  { name: 'domain:manage', description: 'Claim, verify and remove custom domains.' },
+  { name: 'administrator:read', description: 'Read who administers the instance.' },
+  { name: 'administrator:manage', description: 'Make somebody an administrator, or take it back.' },
+] as const satisfies readonly ApiScope[];
+
+/** Of the platform API, `{console address}/platform/v1`; only the first instance issues tokens for it. */
+export const platformScopes = [
+  { name: 'instance:read', description: 'Read instances.' },
+  { name: 'instance:manage', description: 'Create, suspend, resume, export and delete instances.' },
+] as const satisfies readonly ApiScope[];
+
+/** The audience of tokens for the management API of an instance. */
+export const managementAudience = (issuer: string) => `${issuer}/api/v1`;
+
+/** The audience of tokens for the platform API. */
+export const platformAudience = (consoleUrl: string) => `${consoleUrl}/platform/v1`;
