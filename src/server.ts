@@ -1,11 +1,12 @@
 /** Assembles the server: the order below is the table of contents of the product. */
 import formbody from '@fastify/formbody';
-import Fastify, { type FastifyInstance } from 'fastify';
+import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
 import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
 import type { Core } from './core/core.ts';
 import { requireRouteAccess } from './core/http/access.ts';
 import { answerProblems } from './core/http/error-handler.ts';
 import { health } from './core/http/health.ts';
+import { readJsonStrictly } from './core/http/json-body.ts';
 import { openApi } from './core/http/openapi.ts';
 import { requireNavigation, setSecurityHeaders } from './core/http/security-headers.ts';
 import { newId } from './core/ids.ts';
@@ -14,7 +15,7 @@ import { access, authorize } from './access/index.ts';
 import { applications } from './applications/index.ts';
 import { authentication } from './authentication/index.ts';
 import { directory } from './directory/index.ts';
-import { events, startSealer } from './events/index.ts';
+import { events, registerEventWorkers, startSealer } from './events/index.ts';
 import { pages } from './pages/index.ts';
 import { oidc } from './protocols/oidc/index.ts';
 import { instanceScope, missingForSignIn, platform, rewriteInstanceHost, tenancy } from './tenancy/index.ts';
@@ -32,8 +33,8 @@ export interface Server {
 export async function buildServer(options: CoreOptions): Promise<Server> {
   const { core, close } = await createCore(options);
   const { config } = core;
-  const app = Fastify({
-    loggerInstance: core.log,
+  const app: FastifyInstance = Fastify({
+    loggerInstance: core.log as FastifyBaseLogger,
     disableRequestLogging: true,
     genReqId: () => newId('req'),
     trustProxy: config.trustedProxies.length > 0 ? [...config.trustedProxies] : false,
@@ -53,6 +54,7 @@ export async function buildServer(options: CoreOptions): Promise<Server> {
   app.addHook('onResponse', async (request, reply) => {
     core.metrics.observeHttp(request.routeOptions.url, request.method, reply.statusCode, reply.elapsedTime / 1000);
   });
+  readJsonStrictly(app);
   await app.register(formbody, { bodyLimit: 65_536 });
   await app.register(openApi, { core });
   await app.register(health, { core, missing: () => missingForSignIn(core) });
@@ -72,6 +74,7 @@ export async function buildServer(options: CoreOptions): Promise<Server> {
   }, { prefix: '/t/:instance' });
   await app.ready();
 
+  registerEventWorkers(core);
   const sealer = startSealer(core);
   return {
     app,
