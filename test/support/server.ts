@@ -17,6 +17,8 @@ export interface TestServer {
   readonly app: Server['app'];
   /** `http://localhost:{port}` */
   readonly origin: string;
+  /** Where this very server listens: other than `origin` for a replica. */
+  readonly listener: string;
   /** Of the instance `default`. */
   readonly issuer: string;
   readonly databaseUrl: string;
@@ -76,7 +78,7 @@ async function startOn(environment: Record<string, string>, databaseUrl: string)
   const issuer = `${origin}/t/default`;
   const machine = { clientId: environment['BOOTSTRAP_CLIENT_ID'] ?? '', clientSecret: environment['BOOTSTRAP_CLIENT_SECRET'] ?? '' };
   // The addresses of a replica are those of the first server, so its own listener is called by its port.
-  const base = `http://127.0.0.1:${server.app.addresses()[0]?.port ?? config.port}`;
+  const base = `http://127.0.0.1:${config.port}`;
 
   async function managementToken(resource?: string): Promise<string> {
     const answer = await fetch(`${base}/t/default/oauth2/token`, {
@@ -90,22 +92,26 @@ async function startOn(environment: Record<string, string>, databaseUrl: string)
 
   let token: string | undefined;
   return {
-    core: server.core, app: server.app, origin, issuer, databaseUrl, machine,
+    core: server.core, app: server.app, origin, listener: base, issuer, databaseUrl, machine,
     administrator: { username: environment['BOOTSTRAP_ADMIN_USERNAME'] ?? '', password: environment['BOOTSTRAP_ADMIN_PASSWORD'] ?? '' },
     logLines: () => lines,
     setClock: (time) => { clock = time; },
     managementToken,
     async api(method, apiPath, body, headers = {}) {
       token ??= await managementToken();
-      const answer = await fetch(`${issuer}/api/v1${apiPath}`, {
+      const answer = await fetch(`${base}/t/default/api/v1${apiPath}`, {
         method,
-        headers: { authorization: `Bearer ${token}`, ...(body !== undefined && { 'content-type': 'application/json' }), ...headers },
+        headers: { host: new URL(origin).host, authorization: `Bearer ${token}`, ...(body !== undefined && { 'content-type': 'application/json' }), ...headers },
         ...(body !== undefined && { body: JSON.stringify(body) }),
       });
       const text = await answer.text();
       return { status: answer.status, headers: answer.headers, body: (text === '' ? undefined : JSON.parse(text)) as never };
     },
-    context: (instanceId = 'default', contextOptions = {}) => instanceContext(server.core, instanceId, contextOptions),
+    async context(instanceId = 'default', contextOptions = {}) {
+      const context = await instanceContext(server.core, instanceId, contextOptions);
+      if (!context) throw new Error(`no instance ${instanceId}`);
+      return context;
+    },
     replica: async () => startOn({ ...environment, PORT: String(await freePort()), PUBLIC_URL: origin }, databaseUrl),
     close: () => server.stop(),
   };
