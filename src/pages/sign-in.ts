@@ -20,9 +20,9 @@ export function drawFlow(view: FlowView, action: string, locale: Locale): { titl
     view, locale, action, text: texts[locale],
     hidden: (verb) => ({ do: verb, version: String(view.version), formToken: view.formToken }),
   };
+  // Nothing is missing (signed in meanwhile, in another tab): one click goes on.
+  if (view.status === 'active' && view.actions.includes('continue')) return goOn(drawing);
   if (view.status !== 'active' || view.step === undefined) return ended(drawing);
-  // Signed in meanwhile, in another tab: one click goes on.
-  if (view.actions.includes('continue')) return goOn(drawing);
   const { title, lead, body } = drawStep(drawing, view.step);
   return {
     title,
