@@ -2,7 +2,7 @@
 import { append } from '../events/index.ts';
 import { findUserById } from '../directory/index.ts';
 import type { Prisma } from '../generated/prisma/client.ts';
-import { loadApplication } from '../applications/index.ts';
+import { findApplication } from '../applications/index.ts';
 import type { InstanceContext } from '../tenancy/index.ts';
 import { z } from 'zod';
 import { consentGiven } from './events.ts';
@@ -31,7 +31,7 @@ export async function findConsent(context: InstanceContext, userId: string, appl
  * Undefined: the person must be asked, or the user or application may not be served.
  */
 export async function consentWithoutAsking(context: InstanceContext, userId: string, applicationId: string, request: FlowRequest): Promise<GrantedConsent | undefined> {
-  const application = await loadApplication(context, applicationId);
+  const application = await findApplication(context, applicationId);
   if (!application?.enabled || !(await findUserById(context, userId))) return undefined;
   if (application.firstParty) return wholeConsent(request);
   if (request.prompt?.includes('consent') || application.kind === 'native') return undefined;

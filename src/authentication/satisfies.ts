@@ -1,5 +1,5 @@
 /** Whether a session is enough for an application: the rules of sign-in, asked at every authorization. */
-import { loadApplication } from '../applications/index.ts';
+import { findApplication } from '../applications/index.ts';
 import type { InstanceContext } from '../tenancy/index.ts';
 import { isAssigned } from './assignments.ts';
 import { isAtLeast, wantedLevel } from './levels.ts';
@@ -8,7 +8,7 @@ import type { Satisfaction, SessionRequirement, SessionView } from './types.ts';
 /** The user's own state is part of finding the session (live-sessions.ts). */
 export async function satisfies(context: InstanceContext, session: SessionView, requirement: SessionRequirement): Promise<Satisfaction> {
   const no = (reason: Extract<Satisfaction, { satisfied: false }>['reason']): Satisfaction => ({ satisfied: false, reason });
-  const application = await loadApplication(context, requirement.applicationId);
+  const application = await findApplication(context, requirement.applicationId);
   if (!application?.enabled) return no('application');
   if (!await isAssigned(context, application.id, session.userId)) return no('account');
   if (!session.proofs.some((proof) => proof.use === 'sign_in')) return no('account');

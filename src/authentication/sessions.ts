@@ -8,7 +8,7 @@ import { sessionEnded } from './events.ts';
 
 export type EndReason = 'signed_out' | 'other_account' | 'administrator' | 'password_changed' | 'user_disabled' | 'user_deleted' | 'expired';
 
-/** Published with `{instanceId}\n{sessionId}` when a session ends. */
+/** Published with `[instanceId, sessionId]` (JSON) when a session ends: the form of core/cache.ts. */
 export const sessionSignal = 'session';
 
 /** The job that tells a participant of the end: `{ instanceId, participantId }`. */
@@ -30,7 +30,7 @@ export async function end(context: InstanceContext, sessionId: string, reason: E
       await tx.core.jobs.enqueue(tx.db, logoutJob, { instanceId: tx.instance.id, participantId: participant.id });
     }
     await append(tx, sessionEnded(session, reason));
-    await tx.core.signals.publish(tx.db, sessionSignal, `${tx.instance.id}\n${sessionId}`);
+    await tx.core.signals.publish(tx.db, sessionSignal, JSON.stringify([tx.instance.id, sessionId]));
     return true;
   });
 }

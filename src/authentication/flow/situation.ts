@@ -1,5 +1,5 @@
 /** Loads what `decide` looks at. Everything is read anew at every request, and again inside the completing transaction. */
-import { loadApplication, type Application } from '../../applications/index.ts';
+import { findApplication, type Application } from '../../applications/index.ts';
 import { findUserById, type User } from '../../directory/index.ts';
 import type { InstanceContext } from '../../tenancy/index.ts';
 import { isAssigned } from '../assignments.ts';
@@ -28,7 +28,7 @@ export async function loadSituation(context: InstanceContext, flow: FlowState, p
   const userId = flow.userId ?? continued?.userId;
   const [user, application, password] = await Promise.all([
     userId === undefined ? undefined : findUserById(context, userId),
-    flow.applicationId === null ? undefined : loadApplication(context, flow.applicationId),
+    flow.applicationId === null ? undefined : findApplication(context, flow.applicationId),
     userId === undefined ? undefined : findPassword(context, userId),
   ]);
   const facts: Facts = {

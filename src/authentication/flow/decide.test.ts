@@ -1,0 +1,113 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { levels, type Proof } from '../types.ts';
+import { decide, missing } from './decide.ts';
+import type { Facts, Policy } from './facts.ts';
+import { requirements } from './requirements.ts';
+
+const now = new Date('2026-11-24T12:00:00Z');
+const ago = (seconds: number) => new Date(now.getTime() - seconds * 1_000);
+
+const proofs: fc.Arbitrary<Proof> = fc.record({
+  method: fc.constantFrom('password', 'totp', 'webauthn', 'remembered_device', 'setup_link', 'recovery_code'),
+  authenticator: fc.constantFrom('one', 'two', 'three'),
+  categories: fc.subarray(['knowledge', 'possession', 'inherence', 'federated'], { minLength: 1 }),
+  amr: fc.constant([]),
+  phishingResistant: fc.boolean(),
+  provenAt: fc.integer({ min: 0, max: 200_000 }).map(ago),
+  use: fc.constantFrom('sign_in', 'recovery', 'enrolment'),
+});
+const names = fc.subarray(['profile', 'email', 'phone']);
+const consents = fc.record({ scopes: names, claims: fc.subarray(['address']), resources: fc.constantFrom({}, { 'https://api.example.com': ['orders:read'] }) });
+
+const allFacts: fc.Arbitrary<Facts> = fc.record({
+  flowId: fc.constant('flow_1'), now: fc.constant(now), browserId: fc.constant('brow_1'),
+  purpose: fc.constantFrom('sign_in', 'step_up', 'setup'),
+  identifier: fc.option(fc.constant('alice'), { nil: undefined }),
+  user: fc.option(fc.record({ id: fc.constant('user_1'), username: fc.constant('alice'), state: fc.constantFrom('usable', 'disabled', 'locked', 'expired', 'pending') }), { nil: undefined }),
+  proofs: fc.array(proofs, { maxLength: 4 }),
+  session: fc.option(fc.record({ id: fc.constant('sess_1'), proofs: fc.array(proofs, { maxLength: 3 }) }), { nil: undefined }),
+  application: fc.option(fc.record({ enabled: fc.boolean(), assigned: fc.boolean() }), { nil: undefined }),
+  passwordChange: fc.constantFrom(undefined, 'required', 'expired', 'setup'),
+  newPasswordChosen: fc.boolean(),
+  consent: fc.option(consents, { nil: undefined }),
+  allowed: fc.boolean(),
+});
+const allPolicies: fc.Arbitrary<Policy> = fc.record({
+  level: fc.constantFrom(undefined, 'unreachable', ...levels),
+  maxAge: fc.option(fc.integer({ min: 0, max: 100_000 }), { nil: undefined }),
+  freshProof: fc.boolean(),
+  reachable: fc.subarray([...levels]),
+  consent: fc.option(fc.record({ always: fc.boolean(), asked: consents }), { nil: undefined }),
+});
+
+describe('the next step of a flow', () => {
+  it('is never "complete" while a requirement is not met', () => {
+    fc.assert(fc.property(allFacts, allPolicies, (facts, policy) => {
+      if (decide(facts, policy).kind !== 'complete') return;
+      for (const requirement of requirements) expect(requirement.check(facts, policy).kind).toBe('met');
+      // Said again in other words, so that a requirement that is always met would be found out.
+      expect(facts.user?.state).toBe('usable');
+      expect([...facts.proofs, ...(facts.session?.proofs ?? [])].some((proof) => proof.use === 'sign_in' || facts.purpose === 'setup')).toBe(true);
+      if (facts.application) expect(facts.application).toEqual({ enabled: true, assigned: true });
+      if (facts.passwordChange) expect(facts.newPasswordChosen).toBe(true);
+      if (policy.consent?.always) expect(facts.allowed).toBe(true);
+    }), { numRuns: 5_000 });
+  });
+
+  it('lacks no less when a proof is taken away', () => {
+    fc.assert(fc.property(allFacts, allPolicies, fc.nat(), (facts, policy, index) => {
+      const inFlow = index % Math.max(1, facts.proofs.length);
+      const fewer: Facts = { ...facts, proofs: facts.proofs.filter((_, place) => place !== inFlow), session: undefined };
+      const missed = missing(facts, policy).map(({ name }) => name);
+      expect(missing(fewer, policy).map(({ name }) => name)).toEqual(expect.arrayContaining(missed));
+    }), { numRuns: 5_000 });
+  });
+
+  it.each(requirements.map(({ name }) => name))('denies when the requirement %s throws', (name) => {
+    const broken = requirements.map((requirement) => (requirement.name === name ? { name, check: () => { throw new Error('broken'); } } : { name: requirement.name, check: () => ({ kind: 'met' as const }) }));
+    fc.assert(fc.property(allFacts, allPolicies, (facts, policy) => {
+      expect(decide(facts, policy, broken)).toMatchObject({ kind: 'denied', reason: 'policy_error' });
+    }), { numRuns: 20 });
+  });
+
+  it('says nothing of the account before a proof', () => {
+    fc.assert(fc.property(allFacts, allPolicies, (facts, policy) => {
+      const unproven: Facts = { ...facts, purpose: 'sign_in', user: undefined, proofs: [], session: undefined, passwordChange: undefined };
+      expect(decide(unproven, policy)).toEqual({ kind: 'step', step: facts.identifier === undefined ? 'identify' : 'first_factor' });
+    }));
+  });
+});
+
+const proven = (proof: Partial<Proof> = {}): Proof => ({
+  method: 'password', authenticator: 'password', categories: ['knowledge'], amr: ['pwd'], phishingResistant: false, provenAt: ago(5), use: 'sign_in', ...proof });
+const signedIn: Facts = {
+  flowId: 'flow_1', purpose: 'sign_in', now, browserId: 'brow_1', identifier: 'alice', user: { id: 'user_1', username: 'alice', state: 'usable' },
+  proofs: [proven()], session: undefined, application: { enabled: true, assigned: true }, passwordChange: undefined, newPasswordChosen: false, consent: undefined, allowed: false };
+const open: Policy = { level: undefined, maxAge: undefined, freshProof: false, reachable: ['urn:postern:acr:single'], consent: undefined };
+const asked = { scopes: ['profile'], claims: [], resources: {} };
+
+describe('what a flow requires', () => {
+  it.each<[string, Partial<Facts>, Partial<Policy>, unknown]>([
+    ['nothing more after a password', {}, {}, { kind: 'complete' }],
+    ['a proof again when it is older than ten minutes', { proofs: [proven({ provenAt: ago(601) })] }, {}, { kind: 'step', step: 'first_factor' }],
+    ['no proof while the session has one', { proofs: [], session: { id: 's', proofs: [proven({ provenAt: ago(7_200) })] } }, {}, { kind: 'complete' }],
+    ['a fresh proof for prompt=login', { proofs: [], session: { id: 's', proofs: [proven()] } }, { freshProof: true }, { kind: 'step', step: 'first_factor' }],
+    ['a fresh proof when the session is older than max_age', { proofs: [], session: { id: 's', proofs: [proven({ provenAt: ago(61) })] } }, { maxAge: 60 }, { kind: 'step', step: 'first_factor' }],
+    ['a sign-in, for a recovery is none', { proofs: [proven({ use: 'recovery' })] }, {}, { kind: 'step', step: 'first_factor' }],
+    ['a sign-in, for a remembered device is none', { proofs: [proven({ method: 'remembered_device' })] }, {}, { kind: 'step', step: 'first_factor' }],
+    ['an account that is not disabled', { user: { id: 'user_1', username: 'alice', state: 'disabled' } }, {}, { kind: 'denied', reason: 'account_disabled', error: 'access_denied' }],
+    ['an assignment', { application: { enabled: true, assigned: false } }, {}, { kind: 'denied', reason: 'not_assigned', error: 'access_denied' }],
+    ['a level that can be reached', {}, { level: 'urn:postern:acr:multi' }, { kind: 'denied', reason: 'level_unreachable', error: 'unmet_authentication_requirements' }],
+    ['a second factor where one would reach the level', {}, { level: 'urn:postern:acr:multi', reachable: ['urn:postern:acr:multi'] }, { kind: 'step', step: 'second_factor' }],
+    ['the present password before another is chosen', { proofs: [], session: { id: 's', proofs: [proven()] }, passwordChange: 'required' }, {}, { kind: 'step', step: 'first_factor' }],
+    ['another password where it must change', { passwordChange: 'expired' }, {}, { kind: 'step', step: 'change_password' }],
+    ['consent to new scopes', {}, { consent: { always: false, asked } }, { kind: 'step', step: 'consent' }],
+    ['no consent to what was allowed before', { consent: asked }, { consent: { always: false, asked } }, { kind: 'complete' }],
+    ['consent again for prompt=consent', { consent: asked }, { consent: { always: true, asked } }, { kind: 'step', step: 'consent' }],
+    ['consent to a new resource', { consent: asked }, { consent: { always: false, asked: { ...asked, resources: { 'https://api.example.com': [] } } } }, { kind: 'step', step: 'consent' }],
+    ['a password from who opened a set-up link', { purpose: 'setup', proofs: [proven({ method: 'setup_link', use: 'recovery', provenAt: ago(3_000) })], passwordChange: 'setup' }, {}, { kind: 'step', step: 'change_password' }],
+  ])('%s', (_name, facts, policy, expected) => {
+    expect(decide({ ...signedIn, ...facts }, { ...open, ...policy })).toEqual(expected);
+  });
+});
