@@ -18,6 +18,8 @@ module.exports = {
       comment: 'Another folder is imported through its index.ts.',
       from: { path: '^src/([^/]+)/' },
       to: { path: `^src/(tenancy|events|${[...features, ...outer, 'pages'].join('|')})/(?!index\\.ts)`, pathNot: '^src/$1/' } },
+    { name: 'bootstrap-is-the-top', severity: 'error', comment: 'Only what starts the server or runs a command knows the first start.',
+      from: { path: '^src/', pathNot: '^src/(bootstrap/|operator/|main\\.ts|operator\\.ts|server\\.ts)' }, to: { path: '^src/(bootstrap|operator)/' } },
     { name: 'not-the-own-index', severity: 'error',
       from: { path: '^src/([^/]+)/(?!index\\.ts)' }, to: { path: '^src/$1/index\\.ts$' } },
     { name: 'one-door-out', severity: 'error', comment: 'Only core/outbound opens connections to the outside.',

@@ -3,6 +3,7 @@
  */
 import ipaddr from 'ipaddr.js';
 import { z } from 'zod';
+import { parseMasterKey } from './core/master-key.ts';
 
 const list = z.string().default('').transform((text) => text.split(',').map((item) => item.trim()).filter(Boolean));
 const port = z.coerce.number().int().min(0).max(65535);
@@ -21,6 +22,22 @@ const origin = z.string().transform((text, context) => {
   return url.origin;
 });
 
+/** Secrets that stand in a document, or that somebody meant to replace, are known to everybody. */
+const isNoExample = [
+  (text: string) => !/change.?(me|this)|^(replace|your|example|insert)[-_ .]|^(password|secret|admin|postern)[\W\d]*$/i.test(text) && new Set(text).size > 4,
+  'is an example or not random; choose another one',
+] as const;
+
+/** What is wrong with a master key, in words that go behind its name. */
+function explainMasterKey(text: string): string | undefined {
+  try {
+    parseMasterKey(text);
+    return undefined;
+  } catch (error) {
+    return (error instanceof Error ? error.message : String(error)).replace(/^MASTER_KEY /, '');
+  }
+}
+
 const settings = z.object({
   HOST: z.string().default('127.0.0.1'),
   PORT: port.default(3000),
@@ -32,20 +49,28 @@ const settings = z.object({
   DATABASE_URL: z.string().regex(/^postgres(ql)?:\/\//, 'must start with postgresql://').optional(),
   DATABASE_POOL_SIZE: z.coerce.number().int().min(2).max(500).default(16),
   REDIS_URL: z.string().regex(/^rediss?:\/\//, 'must start with redis:// or rediss://').optional(),
-  MASTER_KEY: list,
+  MASTER_KEY: list.superRefine((keys, context) => {
+    for (const key of keys) {
+      const message = explainMasterKey(key);
+      if (message !== undefined) context.addIssue({ code: 'custom', message });
+    }
+  }),
   TRUSTED_PROXIES: list.refine((items) => items.every(isCidr), 'must be addresses or CIDR ranges, separated by commas, such as 10.0.0.0/8'),
   OUTBOUND_ALLOW: list,
   MTLS_CERTIFICATE_HEADER: z.string().regex(/^[a-z0-9-]+$/i, 'must be the name of a header').transform((name) => name.toLowerCase()).optional(),
-  METRICS_TOKEN: z.string().min(16, 'must have at least 16 characters').optional(),
+  METRICS_TOKEN: z.string().min(16, 'must have at least 16 characters').refine(...isNoExample).optional(),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
   SHUTDOWN_GRACE_SECONDS: z.coerce.number().int().min(0).max(600).default(15),
   SAMPLE_APPLICATION_PORT: port.optional(),
-  BOOTSTRAP_ADMIN_USERNAME: z.string().min(1).max(64).default('admin'),
-  BOOTSTRAP_ADMIN_PASSWORD: z.string().min(8, 'must have at least 8 characters').max(256).optional(),
+  BOOTSTRAP_ADMIN_USERNAME: z.string().max(64).regex(/^[\p{L}\p{M}\p{N}._@+-]*[\p{L}\p{N}][\p{L}\p{M}\p{N}._@+-]*$/u, 'must consist of letters, digits and . _ - + @').default('admin'),
+  BOOTSTRAP_ADMIN_PASSWORD: z.string().min(8, 'must have at least 8 characters').max(256).refine(...isNoExample).optional(),
   BOOTSTRAP_CLIENT_ID: z.string().regex(/^[A-Za-z0-9._-]{3,100}$/, 'must be 3 to 100 letters, digits, dots, dashes or underscores').optional(),
-  BOOTSTRAP_CLIENT_SECRET: z.string().min(24, 'must have at least 24 characters').max(256).optional(),
+  BOOTSTRAP_CLIENT_SECRET: z.string().min(24, 'must have at least 24 characters').max(256).refine(...isNoExample).optional(),
 }).refine((value) => (value.BOOTSTRAP_CLIENT_ID === undefined) === (value.BOOTSTRAP_CLIENT_SECRET === undefined),
   { path: ['BOOTSTRAP_CLIENT_SECRET'], message: 'must be set together with BOOTSTRAP_CLIENT_ID' });
+
+/** The names of all settings, for the check of .env.example. */
+export const settingNames: readonly string[] = Object.keys(settings.shape);
 
 export interface Config {
   readonly host: string;
