@@ -1,5 +1,5 @@
 /** How oidc-provider is set up for one instance: features, hooks and limits. Wire format only; rules live in features. */
-import { type Configuration, errors, type KoaContextWithOIDC } from 'oidc-provider';
+import type { Configuration, KoaContextWithOIDC } from 'oidc-provider';
 import { levels, sessionCookieName } from '../../authentication/index.ts';
 import { cookieName } from '../../core/http/cookies.ts';
 import type { InstanceContext, KeySet } from '../../tenancy/index.ts';
@@ -8,6 +8,7 @@ import { type Client, isAllowedOrigin, isPkceRequired, applicationOf } from './c
 import { loadExistingGrant } from './consents.ts';
 import { createFetch } from './fetch.ts';
 import { interactionUrl } from './interactions.ts';
+import { errors } from './library.ts';
 import { isIntrospectable } from './introspection.ts';
 import { createModelAdapter } from './models.ts';
 import { mutualTls } from './mutual-tls.ts';

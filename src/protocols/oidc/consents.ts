@@ -1,7 +1,7 @@
-/** Finds or makes the grant of an authorization: from the flow's answer, from an earlier consent, or first-party. */
+/** Finds or makes the grant of an authorization: what was allowed in this flow, before, or needs no asking. */
 import type { KoaContextWithOIDC } from 'oidc-provider';
 import type Provider from 'oidc-provider';
-import type { InstanceContext } from '../../tenancy/index.ts';
+import { consentWithoutAsking, type GrantedConsent } from '../../authentication/index.ts';
 import { requestApplication } from './clients.ts';
 import { type Allowed, ensureGrant } from './grants.ts';
 import { contextOf } from './request-context.ts';
@@ -22,8 +22,9 @@ export async function loadExistingGrant(ctx: KoaContextWithOIDC): Promise<Grant 
   const grantId = session.grantIdFor(client.clientId);
   const existing = grantId === undefined ? undefined : await oidc.provider.Grant.find(grantId);
   if (existing && covers(existing, requested)) return existing;
-  const allowed = application.firstParty ? requested : common(requested, await consented(ctx, context, view.userId, application.id));
-  if (isEmpty(allowed)) return existing;
+  const allowed = answeredConsent(ctx)
+    ?? await consentWithoutAsking(context, view.userId, application.id, { ...requested, prompt: [...oidc.prompts] });
+  if (!allowed) return existing;
   const made = await ensureGrant(context, {
     sessionId: view.id, userId: view.userId, applicationId: application.id, clientId: client.clientId, allowed, lifetimeSeconds: grantSeconds,
   });
@@ -46,6 +47,12 @@ export function requestedBy(ctx: KoaContextWithOIDC): Allowed {
   };
 }
 
+/** The answer of the flow that this request was resumed from; only our own flow origin writes it. */
+function answeredConsent(ctx: KoaContextWithOIDC): GrantedConsent | undefined {
+  const consent = ctx.oidc.result?.consent as Partial<GrantedConsent> | undefined;
+  return consent?.scopes && { scopes: consent.scopes, claims: consent.claims ?? [], resources: consent.resources ?? {} };
+}
+
 function covers(grant: Grant, requested: Allowed): boolean {
   const scopes = grant.getOIDCScope().split(' ');
   const claims = grant.getOIDCClaims();
@@ -56,30 +63,3 @@ function covers(grant: Grant, requested: Allowed): boolean {
       return wanted.every((scope) => granted.includes(scope));
     });
 }
-
-/** What the person allowed in this flow, or once before. */
-async function consented(ctx: KoaContextWithOIDC, context: InstanceContext, userId: string, applicationId: string): Promise<Allowed> {
-  const now = ctx.oidc.result?.consent as Partial<Allowed> | undefined;
-  const before = await context.db.consent.findUnique({
-    where: { instanceId_userId_applicationId: { instanceId: context.instance.id, userId, applicationId } } });
-  const resources = (before?.resources ?? {}) as Record<string, string[]>;
-  const merged: Record<string, string[]> = { ...resources };
-  for (const [identifier, scopes] of Object.entries(now?.resources ?? {})) merged[identifier] = [...merged[identifier] ?? [], ...scopes];
-  return {
-    scopes: [...now?.scopes ?? [], ...before?.scopes ?? []],
-    claims: [...now?.claims ?? [], ...before?.claims ?? []],
-    resources: merged,
-  };
-}
-
-function common(requested: Allowed, allowed: Allowed): Allowed {
-  return {
-    scopes: requested.scopes.filter((scope) => allowed.scopes.includes(scope)),
-    claims: requested.claims.filter((claim) => allowed.claims.includes(claim)),
-    resources: Object.fromEntries(Object.entries(requested.resources).map(
-      ([identifier, scopes]) => [identifier, scopes.filter((scope) => allowed.resources[identifier]?.includes(scope))])),
-  };
-}
-
-const isEmpty = (allowed: Allowed): boolean =>
-  allowed.scopes.length === 0 && allowed.claims.length === 0 && Object.values(allowed.resources).every((scopes) => scopes.length === 0);

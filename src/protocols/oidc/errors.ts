@@ -1,7 +1,7 @@
 /** Refusals in the OAuth shape: our Problems, and what the provider has no class for. */
-import { errors } from 'oidc-provider';
 import { isDatabaseUnavailable } from '../../core/database.ts';
 import { Problem } from '../../core/errors.ts';
+import { errors } from './library.ts';
 
 /** The body of RFC 6749 §5.2. */
 export interface OAuthError {

@@ -1,13 +1,13 @@
 /** The provider's interactions are flows: started here, answered by the flow engine, resumed here. */
 import type Provider from 'oidc-provider';
-import { type InteractionResults, type KoaContextWithOIDC } from 'oidc-provider';
+import type { InteractionResults, KoaContextWithOIDC } from 'oidc-provider';
 import type { Core } from '../../core/core.ts';
 import { type FlowOrigin, type FlowReference, type FlowRequest, type Outcome, readBrowserCookies, registerFlowOrigin, startFlow } from '../../authentication/index.ts';
 import type { InstanceContext } from '../../tenancy/index.ts';
 import { requestApplication } from './clients.ts';
 import { requestedBy } from './consents.ts';
 import { requestedAcrValues } from './policy.ts';
-import { contextOf } from './request-context.ts';
+import { contextOf, currentProviderContext } from './request-context.ts';
 
 type Interaction = InstanceType<Provider['Interaction']>;
 
@@ -112,7 +112,7 @@ export function readInteractionsWithSession(provider: Provider): void {
   const find = Interaction.find.bind(Interaction) as (id: string) => Promise<Interaction | undefined>;
   Interaction.find = (async (id: string) => {
     const interaction = await find(id);
-    const ctx = (provider.constructor as typeof Provider).ctx as KoaContextWithOIDC | undefined;
+    const ctx = currentProviderContext();
     const session = ctx?.oidc.session;
     if (!interaction || !session || !ctx.oidc.route.endsWith('resume')) return interaction;
     const { result } = interaction;

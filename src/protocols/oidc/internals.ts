@@ -10,7 +10,7 @@ import { recordsOf } from './adapter.ts';
 import { answerByFormPost } from './pages.ts';
 import { requestedAcrValues } from './policy.ts';
 import { limitApplication } from './rate-limit.ts';
-import { contextOf } from './request-context.ts';
+import { contextOf, currentProviderContext } from './request-context.ts';
 import { requestedAcr } from './tokens.ts';
 import type { InstanceContext } from '../../tenancy/index.ts';
 
@@ -38,7 +38,7 @@ function limitTokenLookups(provider: Provider): void {
   const { AccessToken } = provider;
   const find = AccessToken.find.bind(AccessToken) as (...args: unknown[]) => Promise<never>;
   AccessToken.find = (async (...args: unknown[]) => {
-    const ctx = (provider.constructor as typeof Provider).ctx as KoaContextWithOIDC | undefined;
+    const ctx = currentProviderContext();
     if (ctx?.oidc.route === 'introspection' || ctx?.oidc.route === 'revocation') await limitApplication(ctx);
     return find(...args);
   }) as typeof AccessToken.find;

@@ -1,11 +1,12 @@
 /** The provider's storage interface over our rows: one adapter for each model that has no table of its own. */
-import { type Adapter, type AdapterPayload, errors } from 'oidc-provider';
+import type { Adapter, AdapterPayload } from 'oidc-provider';
 import { sha256 } from '../../core/secrets.ts';
 import { findApplicationByClientId } from '../../applications/index.ts';
 import type { InstanceContext } from '../../tenancy/index.ts';
 import { type RecordKey, recordsOf, type StoredRecord } from './adapter.ts';
 import { checkUserCodeGuesses, claimUserCode } from './device-limits.ts';
 import { revokeGrant } from './grants.ts';
+import { errors } from './library.ts';
 import { currentContext, currentProviderContext } from './request-context.ts';
 
 /** Identifiers that are no secrets: they speak for nobody. All others are kept as SHA-256 only. */

@@ -4,7 +4,7 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { LRUCache } from 'lru-cache';
-import Provider, { type KoaContextWithOIDC } from 'oidc-provider';
+import type { KoaContextWithOIDC } from 'oidc-provider';
 import { type Core, perCore } from '../../core/core.ts';
 import { createContext, type InstanceContext, loadKeySet } from '../../tenancy/index.ts';
 import { useApplicationsAsClients } from './clients.ts';
@@ -12,6 +12,8 @@ import { createConfiguration } from './configuration.ts';
 import { refusalOf, serverError } from './errors.ts';
 import { readInteractionsWithSession } from './interactions.ts';
 import { adaptInternals } from './internals.ts';
+import { Provider } from './library.ts';
+import { limitStrangers } from './rate-limit.ts';
 import { contextOf, rememberContext } from './request-context.ts';
 
 export interface Mount {
@@ -83,9 +85,10 @@ async function answerFaults(ctx: KoaContextWithOIDC, next: () => Promise<void>):
   try {
     await next();
     if (ctx.status === 404 && ctx.body === undefined) {
-      ctx.status = 404;
       ctx.body = { error: 'invalid_request', error_description: 'there is no such endpoint' };
+      ctx.status = 404;
     }
+    await limitStrangers(ctx);
   } catch (error) {
     onServerError(contextOf(ctx).core, ctx, error);
   }

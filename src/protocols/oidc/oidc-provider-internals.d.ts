@@ -1,4 +1,19 @@
-/** The part of oidc-provider's internals that we reach into (see internals.ts, which guards it). */
+/** Files of oidc-provider that we name one by one (library.ts, internals.ts); the version is pinned. */
+declare module 'oidc-provider/lib/provider.js' {
+  import Provider from 'oidc-provider';
+  export { Provider };
+}
+
+declare module 'oidc-provider/lib/helpers/errors.js' {
+  import { errors } from 'oidc-provider';
+  export = errors;
+}
+
+declare module 'oidc-provider/lib/helpers/interaction_policy/index.js' {
+  import { interactionPolicy } from 'oidc-provider';
+  export = interactionPolicy;
+}
+
 declare module 'oidc-provider/lib/helpers/weak_cache.js' {
   import type Provider from 'oidc-provider';
   import type { KoaContextWithOIDC } from 'oidc-provider';

@@ -2,9 +2,10 @@
  * When the provider needs a person: its base policy and ours. Each check runs at every authorization, so single
  * sign-on obeys the same rules as sign-in; what still fails after an answer ends the request, never a second round.
  */
-import { errors, interactionPolicy, type KoaContextWithOIDC } from 'oidc-provider';
+import type { interactionPolicy as Policy, KoaContextWithOIDC } from 'oidc-provider';
 import { satisfies } from '../../authentication/index.ts';
 import { requestApplication } from './clients.ts';
+import { errors, interactionPolicy } from './library.ts';
 import { contextOf } from './request-context.ts';
 import { sessionViewOf } from './session-adapter.ts';
 
@@ -13,7 +14,7 @@ const { Check, Prompt, base } = interactionPolicy;
 /** Prompt values beside `none`; registration (`create`) comes with its flow. */
 export const prompts = ['login', 'consent', 'select_account'] as const;
 
-export function createPolicy(): interactionPolicy.DefaultPolicy {
+export function createPolicy(): Policy.DefaultPolicy {
   const policy = base();
   policy.add(new Prompt({ name: 'select_account', requestable: true }), 0);
 
@@ -58,8 +59,8 @@ export function requestedAcrValues(ctx: KoaContextWithOIDC): string[] {
 }
 
 /** Turns a check that fails although its prompt was answered into the end of the request. */
-function answerOnce(prompt: interactionPolicy.Prompt, isAnswered: (ctx: KoaContextWithOIDC) => boolean, refusal: () => Error): void {
-  for (const check of prompt.checks as Iterable<interactionPolicy.Check>) {
+function answerOnce(prompt: Policy.Prompt, isAnswered: (ctx: KoaContextWithOIDC) => boolean, refusal: () => Error): void {
+  for (const check of prompt.checks as Iterable<Policy.Check>) {
     const original = check.check;
     check.check = async (ctx) => {
       const needed = await original.call(check, ctx);

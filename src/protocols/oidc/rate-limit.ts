@@ -1,9 +1,8 @@
 /** The bucket of the application that authenticated: the same one as at the REST API. */
 import type { KoaContextWithOIDC } from 'oidc-provider';
+import { oauthRateLimited, takeForAddress, takeForApplication } from '../../access/index.ts';
 import { rateLimitHeaders } from '../../core/rate-limit.ts';
-import type { Application } from '../../applications/index.ts';
-import type { InstanceContext } from '../../tenancy/index.ts';
-import { applicationOf } from './clients.ts';
+import { requestApplication } from './clients.ts';
 import { TooManyRequests } from './errors.ts';
 import { contextOf } from './request-context.ts';
 
@@ -15,21 +14,27 @@ const limited = new WeakSet<object>();
  * @throws TooManyRequests (429)
  */
 export async function limitApplication(ctx: KoaContextWithOIDC): Promise<void> {
-  const { client } = ctx.oidc;
-  if (!client || limited.has(ctx)) return;
+  if (!ctx.oidc.client || limited.has(ctx)) return;
   limited.add(ctx);
-  const context = contextOf(ctx);
-  const decision = await takeForApplication(context, applicationOf(client));
-  const headers = rateLimitHeaders(decision);
-  ctx.set(headers);
-  if (decision.allowed) return;
-  context.core.metrics.rateLimitRefusals.inc({ limited: 'application' });
-  throw new TooManyRequests('too many requests of this client', headers);
+  const decision = await takeForApplication(contextOf(ctx), requestApplication(ctx));
+  if (decision.allowed) {
+    ctx.set(rateLimitHeaders(decision));
+    return;
+  }
+  const { headers, body } = oauthRateLimited(decision);
+  throw new TooManyRequests(body.error_description, headers);
 }
 
-function takeForApplication(context: InstanceContext, application: Application) {
-  const { applicationPerSecond, applicationBurst } = context.instance.settings.rateLimit;
-  return context.core.rateLimiter.take(`application:${context.instance.id}:${application.id}`, {
-    ratePerSecond: application.rateLimitPerSecond ?? applicationPerSecond, burst: application.rateLimitBurst ?? applicationBurst,
-  });
+/** Endpoints that a program calls; pages are limited by address where they are routed. */
+const programs = new Set(['token', 'introspection', 'revocation', 'pushed_authorization_request', 'device_authorization', 'userinfo', 'registration', 'client', 'client_update', 'client_delete']);
+
+/** Whoever failed to show who it is pays from the bucket of its address: guessing secrets and tokens has an end. */
+export async function limitStrangers(ctx: KoaContextWithOIDC): Promise<void> {
+  if ((ctx.status !== 400 && ctx.status !== 401) || limited.has(ctx) || !programs.has(ctx.oidc.route)) return;
+  const decision = await takeForAddress(contextOf(ctx));
+  if (decision.allowed) return;
+  const { status, headers, body } = oauthRateLimited(decision);
+  ctx.body = body;
+  ctx.status = status;
+  ctx.set(headers);
 }

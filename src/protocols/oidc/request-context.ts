@@ -1,7 +1,8 @@
 /** Leads from the provider's own context (Koa) back to the InstanceContext of the request. */
 import type { IncomingMessage } from 'node:http';
-import Provider, { type KoaContextWithOIDC } from 'oidc-provider';
+import type { KoaContextWithOIDC } from 'oidc-provider';
 import type { InstanceContext } from '../../tenancy/index.ts';
+import { Provider } from './library.ts';
 
 const contexts = new WeakMap<IncomingMessage, InstanceContext>();
 

@@ -1,8 +1,9 @@
 /** Resource indicators (RFC 8707): which APIs an application may get tokens for, and how those tokens look (RFC 9068). */
-import { errors, type KoaContextWithOIDC, type ResourceServer } from 'oidc-provider';
+import type { KoaContextWithOIDC, ResourceServer } from 'oidc-provider';
 import { type Application, findResourceServer, grantedScopes, listResourceGrants, type ResourceServer as Api } from '../../applications/index.ts';
 import type { InstanceContext } from '../../tenancy/index.ts';
 import { applicationOf, type Client } from './clients.ts';
+import { errors } from './library.ts';
 import { limitApplication } from './rate-limit.ts';
 import { contextOf } from './request-context.ts';
 

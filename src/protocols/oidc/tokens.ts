@@ -37,7 +37,7 @@ export function lifetimes(instance: InstanceContext): NonNullable<Configuration[
 }
 
 /** What access tokens say beside the standard's claims: how strong and how fresh the sign-in was (RFC 9068 §2.2.1, RFC 9470). */
-export async function extraTokenClaims(ctx: KoaContextWithOIDC | undefined, token: { kind: string; accountId?: string; sessionUid?: string | undefined; aud?: unknown }): Promise<Record<string, unknown> | undefined> {
+export async function extraTokenClaims(ctx: KoaContextWithOIDC | undefined, token: { kind: string; sessionUid?: string | undefined; expiresWithSession?: boolean | undefined; aud?: unknown }): Promise<Record<string, unknown> | undefined> {
   if (!ctx || token.kind !== 'AccessToken') return undefined;
   const source = ctx.oidc.entities.AuthorizationCode ?? ctx.oidc.entities.RefreshToken ?? ctx.oidc.entities.DeviceCode;
   if (!source) return undefined;
@@ -46,7 +46,7 @@ export async function extraTokenClaims(ctx: KoaContextWithOIDC | undefined, toke
     ...(source.amr !== undefined && { amr: source.amr }),
     ...(source.authTime !== undefined && { auth_time: source.authTime }),
     // Our own APIs refuse a token when its session has ended; the id is worthless to anybody else.
-    ...(token.sessionUid !== undefined && token.aud !== undefined && { sid: token.sessionUid }),
+    ...(token.expiresWithSession && token.sessionUid !== undefined && token.aud !== undefined && { sid: token.sessionUid }),
   };
 }
 
