@@ -6,6 +6,7 @@ import type { interactionPolicy as Policy, KoaContextWithOIDC } from 'oidc-provi
 import { satisfies } from '../../authentication/index.ts';
 import { requestApplication } from './clients.ts';
 import { errors, interactionPolicy } from './library.ts';
+import { pairwiseSubject } from './pairwise.ts';
 import { contextOf } from './request-context.ts';
 import { sessionViewOf } from './session-adapter.ts';
 
@@ -22,6 +23,7 @@ export function createPolicy(): Policy.DefaultPolicy {
   const consent = policy.get('consent');
   if (!login || !consent) throw new Error('the base policy of oidc-provider has changed');
   login.checks.add(new Check('requirements', 'the session is not enough for this request', 'login_required', needsSignIn));
+  login.checks.add(new Check('hinted_subject', 'id_token_hint and authenticated subject do not match', 'login_required', isSomebodyElse));
   // A native application cannot prove who it is (RFC 8252 §8.6): others than our own ask each time.
   consent.checks.remove('native_client_prompt');
   consent.checks.add(new Check('native_client', 'native clients require consent', 'consent_required', (ctx) => {
@@ -47,6 +49,21 @@ async function needsSignIn(ctx: KoaContextWithOIDC): Promise<boolean> {
     maxAge: oidc.result?.login === undefined && typeof maxAge === 'string' ? Number(maxAge) : undefined,
   });
   return !satisfied;
+}
+
+/**
+ * The library compares the hint only where the request came in; the person may have signed in as somebody else since.
+ * @throws LoginRequired then (OpenID Connect Core §3.1.2.2)
+ */
+async function isSomebodyElse(ctx: KoaContextWithOIDC): Promise<boolean> {
+  const { oidc } = ctx;
+  const { client, params, session } = oidc;
+  const hint = params?.['id_token_hint'];
+  if (typeof hint !== 'string' || !client || session?.accountId === undefined || !oidc.route.endsWith('resume')) return false;
+  const { payload } = await oidc.provider.IdToken.validate(hint, client);
+  const subject = client.subjectType === 'pairwise' ? await pairwiseSubject(contextOf(ctx), session.accountId, client) : session.accountId;
+  if (payload['sub'] !== subject) throw new errors.LoginRequired('id_token_hint and authenticated subject do not match');
+  return false;
 }
 
 /** Levels asked for by `acr_values`, or as a claim (OpenID Connect Core §5.5.1.1). */
