@@ -40,7 +40,7 @@ function checkAddresses(kind: ApplicationKind, settings: OidcSettings, { isOwnAd
     if (wrong) refuse(`allowedOrigins.${place}`, wrong);
   });
   for (const [name, reject] of [
-    ['jwksUri', rejectHttpsUri], ['sectorIdentifierUri', rejectHttpsUri], ['backchannelLogoutUri', rejectWebAddress], ['initiateLoginUri', rejectWebAddress],
+    ['jwksUri', rejectHttpsUri], ['sectorIdentifierUri', rejectHttpsUri], ['backchannelLogoutUri', rejectWebAddress], ['initiateLoginUri', rejectHttpsUri],
   ] as const) {
     const wrong = settings[name] === null ? undefined : reject(settings[name]);
     if (wrong) refuse(name, wrong);

@@ -26,6 +26,7 @@ export function rejectRedirectUri(uri: string, { kind, isOwnAddress }: RedirectU
 function rejectWebUri(uri: string, url: URL, kind: ApplicationKind, isOwnAddress: (url: URL) => boolean): string | undefined {
   const isLoopback = loopbackHosts.has(url.hostname);
   if (url.protocol === 'http:' && !isLoopback) return 'must be https; plain http is for localhost, 127.0.0.1 and [::1] only';
+  if (url.protocol === 'https:' && isLoopback && kind === 'native') return 'must be http on the loopback interface: no certificate is valid there (RFC 8252 §7.3)';
   if (url.hostname.includes('*')) return 'must name one host; wildcards are not supported';
   const plain = plainSpellings(url);
   if (!plain.includes(uri)) return `must be written the way browsers send it: ${plain[0] ?? url.href}`;

@@ -13,7 +13,7 @@ const usernameSchema = text(64)
   .refine((value) => foldIdentifier(value) !== '', 'must contain a letter or a digit')
   .refine((value) => !mixesAlphabets(value), 'must not mix alphabets whose letters look alike (Latin, Cyrillic, Greek …)')
   .describe('Unique; names that look alike count as one (case, look-alike letters, trailing dots).');
-const emailSchema = z.email('must be an e-mail address').max(254).describe('Unique. Counts for sign-in once it is verified.');
+const emailSchema = z.email({ pattern: z.regexes.html5Email, error: 'must be an e-mail address' }).max(254).describe('Unique. Counts for sign-in once it is verified.');
 const phoneSchema = z.string().regex(/^\+[1-9]\d{6,14}$/, 'must be in international form (E.164), such as +8613800138000');
 const localeSchema = z.string().max(35).refine(isLocale, 'must be a language tag (BCP 47), such as zh-CN');
 const timeZoneSchema = z.string().max(64).refine(isTimeZone, 'must be a name of the IANA time zone database, such as Asia/Shanghai');
