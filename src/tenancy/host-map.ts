@@ -13,17 +13,23 @@ export const hostMap = perCore((core): HostMap => createHostMap(core));
 
 function createHostMap(core: Core): HostMap {
   const hosts = new Map<string, string>();
-  let latestLoad = 0;
+  let latest: Promise<void> | undefined;
 
-  async function load(): Promise<void> {
-    const thisLoad = latestLoad += 1;
-    const rows = await core.database.instance.findMany({
-      where: { primaryDomain: { not: null }, status: { not: 'deleted' } }, select: { id: true, primaryDomain: true },
+  /** A read that was overtaken waits for the later one, which knows more: what it resolves with is true either way. */
+  function load(): Promise<void> {
+    const mine: Promise<void> = read().then((rows) => {
+      if (latest !== mine) return latest;
+      hosts.clear();
+      for (const { id, primaryDomain } of rows) if (primaryDomain) hosts.set(primaryDomain, id);
+      return undefined;
     });
-    if (thisLoad !== latestLoad) return;              // a later one knows more
-    hosts.clear();
-    for (const { id, primaryDomain } of rows) if (primaryDomain) hosts.set(primaryDomain, id);
+    latest = mine;
+    return mine;
   }
+
+  const read = () => core.database.instance.findMany({
+    where: { primaryDomain: { not: null }, status: { not: 'deleted' } }, select: { id: true, primaryDomain: true },
+  });
 
   function loadAgain(attempt = 0): void {
     load().catch((error: unknown) => {

@@ -12,10 +12,12 @@ const label = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
  * @throws Problem 400 for what is no host name, is an address, or belongs to the server itself
  */
 export function normalizeHostname(config: Config, given: string): string {
+  const refused = () => hostnameRefused('must be a full host name such as login.example.com, without scheme, port or path');
+  if (/[/?#@:%\\[\]]/.test(given)) throw refused();  // the URL parser below would cut the rest off, or decode it
   const hostname = domainToASCII(given.trim().replace(/[.。．｡]$/u, '')).toLowerCase();
   const labels = hostname.split('.');
   if (hostname.length > 253 || labels.length < 2 || !labels.every((part) => label.test(part)) || /^\d+$/.test(labels.at(-1) ?? '')) {
-    throw hostnameRefused('must be a full host name such as login.example.com, without scheme, port or path');
+    throw refused();
   }
   if (reservedNames.test(hostname) || isOwnHost(config, hostname)) throw hostnameRefused(`${hostname} is reserved`);
   return hostname;
