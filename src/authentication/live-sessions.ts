@@ -5,8 +5,8 @@ import { perCore } from '../core/core.ts';
 import { sha256 } from '../core/secrets.ts';
 import { createContext, type Instance, type InstanceContext } from '../tenancy/index.ts';
 import { levelOf, methodsOf } from './levels.ts';
-import { readProofs } from './proofs.ts';
-import type { Participant, SessionView } from './types.ts';
+import { mergeProofs, readHeldProofs } from './proofs.ts';
+import type { Participant, Proof, SessionView } from './types.ts';
 
 /** Parallel requests still carry a token that was just replaced. */
 export const retiredTokenSeconds = 30;
@@ -102,8 +102,9 @@ async function toLiveSession(context: InstanceContext, row: SessionRow | undefin
 
 function toView(context: InstanceContext, row: SessionRow): SessionView {
   const { retiredAt } = row;
-  // A retired token never speaks for a level that was gained after it was retired.
-  const proofs = readProofs(row.proofs).filter((proof) => !retiredAt || proof.provenAt <= retiredAt);
+  // A retired token never speaks for what was proven to replace it, or later.
+  const proofs = mergeProofs(readHeldProofs(row.proofs).filter((proof) => !retiredAt || proof.heldSince < retiredAt))
+    .map(({ heldSince: _heldSince, ...proof }): Proof => proof);
   const active = proofs.filter((proof) => proof.method !== 'remembered_device').map((proof) => proof.provenAt.getTime());
   return {
     id: row.id, userId: row.userId, browserId: row.browserId, proofs,

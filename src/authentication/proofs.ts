@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { Prisma } from '../generated/prisma/client.ts';
 import type { Proof } from './types.ts';
 
-const stored = z.array(z.object({
+const storedProof = z.object({
   method: z.enum(['password', 'otp_email', 'otp_sms', 'magic_link', 'totp', 'webauthn', 'recovery_code', 'identity_source', 'remembered_device', 'setup_link']),
   authenticator: z.string(),
   categories: z.array(z.enum(['knowledge', 'possession', 'inherence', 'federated'])),
@@ -11,16 +11,31 @@ const stored = z.array(z.object({
   phishingResistant: z.boolean(),
   provenAt: z.coerce.date(),
   use: z.enum(['sign_in', 'recovery', 'enrolment']),
-}));
+});
+const stored = z.array(storedProof);
+const storedHeld = z.array(storedProof.extend({ heldSince: z.coerce.date() }));
 
 export const readProofs = (json: unknown): Proof[] => stored.parse(json);
 
 export const writeProofs = (proofs: readonly Proof[]): Prisma.InputJsonArray =>
   proofs.map((proof) => ({ ...proof, categories: [...proof.categories], amr: [...proof.amr], provenAt: proof.provenAt.toISOString() }));
 
+/** A proof of a session, with when the session got it: a token that was replaced at that time never speaks for it. */
+export interface HeldProof extends Proof { readonly heldSince: Date }
+
+export const readHeldProofs = (json: unknown): HeldProof[] => storedHeld.parse(json);
+
+export const writeHeldProofs = (proofs: readonly HeldProof[]): Prisma.InputJsonArray =>
+  proofs.map((proof) => ({ ...proof, categories: [...proof.categories], amr: [...proof.amr], provenAt: proof.provenAt.toISOString(), heldSince: proof.heldSince.toISOString() }));
+
+/** Adds proofs to a session. The one before of each authenticator stays, for the tokens that are being replaced. */
+export function addProofs(held: readonly HeldProof[], added: readonly Proof[], now: Date): HeldProof[] {
+  return [...mergeProofs(held), ...added.map((proof) => ({ ...proof, heldSince: now }))];
+}
+
 /** One proof for each authenticator: the latest. */
-export function mergeProofs(...lists: readonly (readonly Proof[])[]): Proof[] {
-  const latest = new Map<string, Proof>();
+export function mergeProofs<Kind extends Proof>(...lists: readonly (readonly Kind[])[]): Kind[] {
+  const latest = new Map<string, Kind>();
   for (const proof of lists.flat()) {
     const id = `${proof.method}\n${proof.authenticator}\n${proof.use}`;
     const before = latest.get(id);

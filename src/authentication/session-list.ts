@@ -4,7 +4,7 @@ import { decodeCursor, pageFrom } from '../core/http/paging.ts';
 import type { Prisma, Session } from '../generated/prisma/client.ts';
 import { key, type InstanceContext } from '../tenancy/index.ts';
 import { levelOf, methodsOf } from './levels.ts';
-import { readProofs } from './proofs.ts';
+import { mergeProofs, readProofs } from './proofs.ts';
 
 export interface SessionFilters { userId?: string | undefined; live?: boolean | undefined }
 
@@ -41,7 +41,7 @@ function conditionOf({ userId, live }: SessionFilters, now: Date): Prisma.Sessio
 }
 
 function viewSession(context: InstanceContext, row: Session) {
-  const proofs = readProofs(row.proofs);
+  const proofs = mergeProofs(readProofs(row.proofs));
   return {
     id: row.id, userId: row.userId, createdAt: row.createdAt.toISOString(), lastSeenAt: row.lastSeenAt.toISOString(), authTime: row.authTime.toISOString(),
     idleExpiresAt: row.idleExpiresAt.toISOString(), absoluteExpiresAt: row.absoluteExpiresAt.toISOString(),

@@ -13,7 +13,7 @@ import { askedConsent, storeConsent, wholeConsent } from '../consents.ts';
 import { sessionCreated, sessionRaised } from '../events.ts';
 import { findLiveSessionById, idleLimit, loadSessionInTransaction } from '../live-sessions.ts';
 import { storePassword } from '../passwords.ts';
-import { mergeProofs, readProofs, writeProofs } from '../proofs.ts';
+import { addProofs, readHeldProofs, writeHeldProofs } from '../proofs.ts';
 import { end, endAllOfUser, issueToken } from '../sessions.ts';
 import { consumeSetupLink } from '../setup-links.ts';
 import type { Outcome, Proof, SessionView } from '../types.ts';
@@ -129,7 +129,7 @@ async function makeSession(tx: InstanceContext, situation: Situation, userId: st
   const limits = limitsOf(tx, remember);
   const session = await tx.db.session.create({
     data: {
-      id: newId('sess', now.getTime()), userId, browserId, proofs: writeProofs(facts.proofs), authTime: lastActive(facts.proofs, now), remember,
+      id: newId('sess', now.getTime()), userId, browserId, proofs: writeHeldProofs(addProofs([], facts.proofs, now)), authTime: lastActive(facts.proofs, now), remember,
       ...limits, createdAt: now, lastSeenAt: now, address: tx.address ?? null, userAgent: tx.userAgent?.slice(0, 500) ?? null } });
   await append(tx, sessionCreated(session, { applicationId: flow.applicationId, methods: facts.proofs.map((proof) => proof.method), remember }));
   return { id: session.id, isNew: true };
@@ -142,11 +142,11 @@ async function makeSession(tx: InstanceContext, situation: Situation, userId: st
 async function raise(tx: InstanceContext, { facts, flow, session }: Situation, live: { id: string; userId: string; proofs: unknown; authTime: Date; remember: boolean }, token: string | undefined): Promise<void> {
   const now = tx.now();
   const isShown = session?.id === live.id || now.getTime() - live.authTime.getTime() < sameMomentSeconds * 1_000;
-  const proofs = isShown ? mergeProofs(readProofs(live.proofs), facts.proofs) : [...facts.proofs];
+  const proofs = addProofs(isShown ? readHeldProofs(live.proofs) : [], facts.proofs, now);
   const remember = canRemember(tx, flow) || (isShown && live.remember);
   await tx.db.session.update({
     where: key(tx, live.id),
-    data: { proofs: writeProofs(proofs), authTime: lastActive(proofs, now), remember, ...limitsOf(tx, remember), lastSeenAt: now } });
+    data: { proofs: writeHeldProofs(proofs), authTime: lastActive(proofs, now), remember, ...limitsOf(tx, remember), lastSeenAt: now } });
   // The token that came with this request and all older ones: only those of tabs that finish together stay.
   const older = { createdAt: { lt: new Date(now.getTime() - sameMomentSeconds * 1_000) } };
   await tx.db.sessionToken.updateMany({
