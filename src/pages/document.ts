@@ -9,6 +9,8 @@ export interface DocumentOptions {
   locale: Locale;
   title: string;
   body: Markup;
+  /** Shown above everything: what the operator should know. */
+  hint?: Markup;
   /** Where the language switch leads; undefined: no switch (pages that answer a POST). */
   languageSwitch?: string | undefined;
   /** Origins or schemes that a form may lead to besides our own: browsers check redirects too. */
@@ -19,7 +21,7 @@ export interface RenderedPage { readonly html: string; readonly headers: Readonl
 
 /** Renders a page with its headers: never stored, never framed, own files only. */
 export function renderFrame(options: DocumentOptions): RenderedPage {
-  const { context, locale, title, body, languageSwitch, formTargets = [] } = options;
+  const { context, locale, title, body, hint, languageSwitch, formTargets = [] } = options;
   const { instance } = context;
   const { branding } = instance;
   const text = texts[locale];
@@ -40,6 +42,7 @@ export function renderFrame(options: DocumentOptions): RenderedPage {
       </head>
       <body>
         <a class="skip" href="#main">${text.skipToContent}</a>
+        ${hint ?? null}
         <main id="main">
           <div class="brand">
             ${branding.logoHash === null

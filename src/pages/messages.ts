@@ -78,3 +78,7 @@ function draw(model: PageModel, text: Texts, locale: Locale, context: InstanceCo
 }
 
 const say = (title: string, words: string, rest: Markup = null): Drawn => ({ title, body: html`<h1>${title}</h1><p class="lead">${words}</p>${rest}` });
+
+/** Above the sign-in pages until the first administrator has signed in. */
+export const setupHint = (locale: Locale, command: string): Markup =>
+  html`<aside class="setup"><strong>${texts[locale].notSetUpTitle}.</strong> ${texts[locale].notSetUpText} <code>${command}</code></aside>`;

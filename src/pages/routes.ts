@@ -10,7 +10,7 @@ import { findUserById } from '../directory/index.ts';
 import type { InstanceContext } from '../tenancy/index.ts';
 import { formTargetsOf, renderFrame, type RenderedPage } from './document.ts';
 import { chooseLocale, rememberLocale } from './locale.ts';
-import { type PageModel, renderPage } from './messages.ts';
+import { type PageModel, renderPage, setupHint } from './messages.ts';
 import { drawFlow } from './sign-in.ts';
 import { brandStylesheet, script, stylesheet } from './stylesheets.ts';
 
@@ -39,13 +39,11 @@ export async function pages(app: FastifyInstance, { core }: { core: Core }): Pro
     if (loaded.kind === 'elsewhere') return sendElsewhere(request, reply, loaded.restart);
     const { view } = loaded;
     const context = request.instanceContext;
-    if (view.status === 'active' && view.purpose !== 'setup' && !await isSetUp(context) && view.identifier === undefined) {
-      return send(reply, renderPage(context, request.headers, notSetUp(core, request), view.locale));
-    }
     const locale = chooseLocale(context, request.headers, view.locale);
+    const hint = view.purpose !== 'setup' && !await isSetUp(context) ? setupHint(locale, setupCommand) : undefined;
     const address = `${context.instance.issuer}/sign-in/${encodeURIComponent(flowId)}`;
     return send(reply, renderFrame({
-      context, locale, ...drawFlow(view, address, locale), languageSwitch: address,
+      context, locale, ...drawFlow(view, address, locale), hint, languageSwitch: address,
       formTargets: view.application ? await targetsOf(context, view.application.id) : [],
     }), view.status === 'denied' ? 403 : 200);
   });
