@@ -2,7 +2,7 @@ import { decodeJwt } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { InstanceContext } from '../../src/tenancy/index.ts';
 import { createBrowser } from '../support/browser.ts';
-import { authorizeCode, authorizeUrl, createClient, createPerson, createPkce, exchange, post, redirectUri, signIn, startProtocolServer } from '../support/oidc.ts';
+import { authorizeCode, authorizeUrl, createClient, createPerson, createPkce, exchange, post, push, redirectUri, signIn, startProtocolServer } from '../support/oidc.ts';
 import type { TestServer } from '../support/server.ts';
 
 let server: TestServer;
@@ -157,8 +157,9 @@ describe('attack: oauth.redirect-exact', () => {
     expect(page.status).toBe(400);
     expect(page.headers.get('location')).toBeNull();
     expect(page.headers.get('content-type')).toContain('text/html');
-    const pushed = await post(issuer, 'par', { response_type: 'code', redirect_uri: spelling, scope: 'openid', code_challenge: createPkce().challenge, code_challenge_method: 'S256' }, client);
-    expect(pushed).toMatchObject({ status: 400, body: { error: expect.stringMatching(/^invalid_re(quest|direct_uri)$/) as string } });
+    const pushed = await push(issuer, client, createPkce(), { redirect_uri: spelling });
+    expect(pushed.status).toBe(400);
+    expect(pushed.body).toEqual({ error: 'invalid_request', error_description: "redirect_uri did not match any of the client's registered redirect_uris" });
   });
 
   it('lets a native application come back on any loopback port, and on nothing else', async () => {

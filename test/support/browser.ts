@@ -83,7 +83,7 @@ export function createBrowser(origin: string): Browser {
 /** Not by fetch: that writes its own Fetch Metadata, as a script in a page would. */
 function send(url: URL, method: string, body: string | undefined, headers: Record<string, string>): Promise<Page> {
   return new Promise((resolve, reject) => {
-    const request = httpRequest(url, { method, headers }, (answer) => {
+    const request = httpRequest(url, { method, headers, agent: false }, (answer) => {
       const chunks: Buffer[] = [];
       answer.on('data', (chunk: Buffer) => chunks.push(chunk));
       answer.on('error', reject);

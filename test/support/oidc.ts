@@ -114,3 +114,8 @@ export async function post(issuer: string, endpoint: string, parameters: Record<
 export function exchange(issuer: string, signedIn: Pick<SignedIn, 'client' | 'code' | 'pkce'>, change: Record<string, string | undefined> = {}, client = signedIn.client): Promise<TokenAnswer> {
   return post(issuer, 'token', { grant_type: 'authorization_code', code: signedIn.code, redirect_uri: redirectUri, code_verifier: signedIn.pkce.verifier, ...change }, client);
 }
+
+/** Pushes an authorization request (RFC 9126); valid unless `change` spoils it. */
+export function push(issuer: string, client: TestClient, pkce: Pkce, change: Record<string, string | undefined> = {}, headers: Record<string, string> = {}): Promise<TokenAnswer> {
+  return post(issuer, 'par', Object.fromEntries([...new URL(authorizeUrl(issuer, client, pkce, change)).searchParams]), client.secret === '' ? undefined : client, headers);
+}

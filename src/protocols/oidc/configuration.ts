@@ -76,7 +76,7 @@ export function createConfiguration(instance: InstanceContext, keys: KeySet): Co
       jwtIntrospection: { enabled: true },
       mTLS: mutualTls(core.config),
       pushedAuthorizationRequests: { enabled: true },
-      requestObjects: { enabled: true },
+      requestObjects: { enabled: true, assertJwtClaimsAndHeader: async (_ctx, _claims, header) => rejectKeyHints(header, (detail) => new errors.InvalidRequestObject(detail)) },
       resourceIndicators: {
         enabled: true,
         defaultResource: (ctx, client, oneOf) => defaultResource(ctx, client as Client, oneOf as readonly string[] | undefined),
@@ -124,10 +124,17 @@ export function createConfiguration(instance: InstanceContext, keys: KeySet): Co
 }
 
 /** The issuer alone is the audience (draft-ietf-oauth-rfc7523bis §4): an assertion made for another server is worth nothing here. */
-async function checkAssertion(ctx: KoaContextWithOIDC, claims: Record<string, unknown>): Promise<void> {
+async function checkAssertion(ctx: KoaContextWithOIDC, claims: Record<string, unknown>, header: Record<string, unknown>): Promise<void> {
+  rejectKeyHints(header, (detail) => new errors.InvalidClientAuth(detail));
   if (claims['aud'] !== ctx.oidc.issuer) throw new errors.InvalidClientAuth('the audience of the client assertion must be the issuer identifier and nothing else');
   if (claims['sub'] !== claims['iss']) throw new errors.InvalidClientAuth('iss and sub of the client assertion must be the client_id');
   if (typeof claims['exp'] !== 'number' || claims['exp'] > Date.now() / 1000 + longestAssertionSeconds) throw new errors.InvalidClientAuth('the client assertion lives too long');
+}
+
+/** Header parameters that name or carry keys, or change how a token is read (RFC 8725 §3.10): keys come from registration alone. */
+function rejectKeyHints(header: Record<string, unknown>, refusal: (detail: string) => Error): void {
+  const strange = ['jku', 'jwk', 'x5u', 'x5c', 'crit', 'b64', 'zip'].find((name) => Object.hasOwn(header, name));
+  if (strange !== undefined) throw refusal(`the JWT header must not have ${strange}`);
 }
 
 /** Members are null or objects; a value that is neither would be ignored silently (OpenID Connect Core §5.5.1). */

@@ -3,7 +3,8 @@ import type { Adapter, AdapterPayload } from 'oidc-provider';
 import { sha256 } from '../../core/secrets.ts';
 import { findApplicationByClientId } from '../../applications/index.ts';
 import type { InstanceContext } from '../../tenancy/index.ts';
-import { type RecordKey, recordsOf, type StoredRecord } from './adapter.ts';
+import { sqlStateOf } from '../../core/sql-state.ts';
+import { type RecordContent, type RecordKey, recordsOf, type StoredRecord } from './adapter.ts';
 import { checkUserCodeGuesses, claimUserCode } from './device-limits.ts';
 import { revokeGrant } from './grants.ts';
 import { errors } from './library.ts';
@@ -49,10 +50,20 @@ export function createModelAdapter(instance: InstanceContext, model: string): Ad
     return payload as AdapterPayload;
   }
 
+  /** Text that PostgreSQL cannot hold (NUL, half characters) can only come from the request (SQLSTATE class 22). */
+  async function writeOrRefuse(key: RecordKey, content: RecordContent): Promise<void> {
+    try {
+      await records.write(key, content);
+    } catch (error) {
+      if (sqlStateOf(error)?.startsWith('22')) throw new errors.InvalidRequest('the request has characters that are not allowed');
+      throw error;
+    }
+  }
+
   return {
     async upsert(id, payload, expiresIn) {
       const application = payload.clientId === undefined ? undefined : await findApplicationByClientId(instance, payload.clientId);
-      await records.write(keyOf(id), {
+      await writeOrRefuse(keyOf(id), {
         payload: seal(payload),
         grantId: payload.grantId,
         userCode: payload.userCode === undefined ? undefined : sha256(payload.userCode),

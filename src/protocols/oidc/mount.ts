@@ -48,7 +48,16 @@ function createProvider(instance: InstanceContext, keys: Parameters<typeof creat
   adaptInternals(provider, instance);
   provider.use(answerFaults);
   provider.on('server_error', (ctx: KoaContextWithOIDC, error: unknown) => onServerError(instance.core, ctx, error));
+  provider.on('grant.error', nameUnauthorizedClient);
+  provider.on('device_authorization.error', nameUnauthorizedClient);
   return provider;
+}
+
+/** RFC 6749 §5.2 has a code of its own for a grant that the client may not use; the library says invalid_request. */
+function nameUnauthorizedClient(ctx: KoaContextWithOIDC, error: { error_description?: string | undefined }): void {
+  if (error.error_description?.endsWith('is not allowed for this client')) {
+    ctx.body = { error: 'unauthorized_client', error_description: error.error_description };
+  }
 }
 
 function createMount(instance: InstanceContext, version: string, provider: Provider): Mount {

@@ -17,10 +17,8 @@ export async function limitApplication(ctx: KoaContextWithOIDC): Promise<void> {
   if (!ctx.oidc.client || limited.has(ctx)) return;
   limited.add(ctx);
   const decision = await takeForApplication(contextOf(ctx), requestApplication(ctx));
-  if (decision.allowed) {
-    ctx.set(rateLimitHeaders(decision));
-    return;
-  }
+  ctx.set(rateLimitHeaders(decision));
+  if (decision.allowed) return;
   const { headers, body } = oauthRateLimited(decision);
   throw new TooManyRequests(body.error_description, headers);
 }

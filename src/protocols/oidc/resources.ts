@@ -52,7 +52,7 @@ export async function getResourceServerInfo(ctx: KoaContextWithOIDC, identifier:
   if (limitedHere.has(ctx.oidc.route) && ctx.oidc.params?.['resource'] !== undefined) await limitApplication(ctx);
   const context = contextOf(ctx);
   const application = applicationOf(client);
-  const server = await findResourceServer(context, identifier);
+  const server = /^[\x21-\x7e]{1,2000}$/.test(identifier) ? await findResourceServer(context, identifier) : undefined;
   const granted = server ? await grantedScopes(context, application.id, server) : [];
   if (!server || granted.length === 0) throw new errors.InvalidTarget();
   if (isMachineRequest(ctx)) applyMachineScope(ctx, granted);
