@@ -2,6 +2,7 @@
  * The one-time link with which the first administrator sets the account up. Opening it spends nothing (mail scanners
  * and previews open links): it begins a flow `setup` that asks for a password, and is used up when that completes.
  */
+import { perCore } from '../core/core.ts';
 import { newId } from '../core/ids.ts';
 import { randomToken, sha256 } from '../core/secrets.ts';
 import { append } from '../events/index.ts';
@@ -47,10 +48,16 @@ export async function consumeSetupLink(tx: InstanceContext, linkId: string): Pro
 
 /** Whether an administrator of this instance has signed in yet. */
 export async function isSetUp(context: InstanceContext): Promise<boolean> {
+  const known = knownToBeSetUp(context.core);
+  if (known.has(context.instance.id)) return true;
   const administrators = await context.db.administratorAssignment.findMany({ select: { userId: true } });
   const count = await context.db.user.count({ where: { id: { in: administrators.map(({ userId }) => userId) }, lastSignInAt: { not: null } } });
+  if (count > 0) known.add(context.instance.id);
   return count > 0;
 }
+
+/** It never goes back, so what is known once needs no query again. */
+const knownToBeSetUp = perCore(() => new Set<string>());
 
 /** Set-up ends at the instance's own start page, signed in. */
 export const setupOrigin: FlowOrigin = {
