@@ -1,6 +1,7 @@
 /** Everything of this folder that is served under an instance, and its work in the background. */
 import type { FastifyInstance } from 'fastify';
 import type { Core } from '../core/core.ts';
+import { registerProofKinds } from '../core/proof-registry.ts';
 import { eraseInstance, eraseJob } from './delete-instance.ts';
 import { domainRoutes } from './domain-routes.ts';
 import { recheckDomains } from './domains.ts';
@@ -14,6 +15,10 @@ export async function tenancy(app: FastifyInstance, { core }: { core: Core }): P
   await app.register(keyRoutes);
   await app.register(domainRoutes);
 
+  registerProofKinds(core, {
+    name: 'tenancy.domain-challenge', purpose: 'Shows in the DNS that a host name belongs to who runs an instance.', subject: 'none',
+    target: 'TXT record _postern-challenge of the host name', oneTime: false, stored: 'row',
+  });
   core.jobs.schedule('tenancy.rotate-keys', '23 * * * *', () => rotateDueKeys(core));
   core.jobs.schedule('tenancy.recheck-domains', '41 4 * * *', () => recheckDomains(core));
   core.jobs.work(eraseJob, (job) => eraseInstance(core, job.instanceId, typeof job['operatorId'] === 'string' ? job['operatorId'] : null, String(job['requestId'])));
