@@ -1,6 +1,6 @@
 /** Assembles the server: the order below is the table of contents of the product. */
 import formbody from '@fastify/formbody';
-import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
 import type { Core } from './core/core.ts';
 import { requireRouteAccess } from './core/http/access.ts';
@@ -35,7 +35,8 @@ export async function buildServer(options: CoreOptions): Promise<Server> {
   const { config } = core;
   const app: FastifyInstance = Fastify({
     loggerInstance: core.log as FastifyBaseLogger,
-    disableRequestLogging: true,
+    // One line per request only at debug: at info the log holds what somebody should read.
+    logController: new LogController({ disableRequestLogging: true }),
     genReqId: () => newId('req'),
     trustProxy: config.trustedProxies.length > 0 ? [...config.trustedProxies] : false,
     bodyLimit: 1_048_576,
@@ -53,6 +54,7 @@ export async function buildServer(options: CoreOptions): Promise<Server> {
   requireNavigation(app);
   app.addHook('onResponse', async (request, reply) => {
     core.metrics.observeHttp(request.routeOptions.url, request.method, reply.statusCode, reply.elapsedTime / 1000);
+    request.log.debug({ req: request, res: reply, milliseconds: reply.elapsedTime }, 'answered');
   });
   readJsonStrictly(app);
   await app.register(formbody, { bodyLimit: 65_536 });
