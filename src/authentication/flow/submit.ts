@@ -29,6 +29,9 @@ export async function submitFlow(context: InstanceContext, flowId: string, brows
   return answer(context, { flow, browser, presented, submission });
 }
 
+/** How long a request waits for another one of the same flow; a check takes a fraction of it. */
+const settleMilliseconds = 5_000;
+
 interface Turn { flow: FlowState; browser: Browser; presented: Presented; submission: Submission }
 
 async function answer(context: InstanceContext, turn: Turn): Promise<SubmitResult> {
@@ -40,7 +43,7 @@ async function answer(context: InstanceContext, turn: Turn): Promise<SubmitResul
     case 'denied': return submission.do === 'leave' ? resume(context, flow, deniedOutcome(flow)) : toPage(context, flow);
     case 'active': break;
   }
-  if (submission.version !== flow.version) return toPage(context, flow);          // an old form: where things stand now
+  if (submission.version !== flow.version) return settle(context, turn);          // an old form: where things stand now
   const situation = await loadSituation(context, flow, presented.session);
   const decision = decide(situation.facts, situation.policy);
   const action = actions(submission.do);
@@ -53,14 +56,15 @@ async function answer(context: InstanceContext, turn: Turn): Promise<SubmitResul
     case 'used up': return deny(context, flow, denied('attempts_used_up'));
     case 'denied': return leaveDenied(context, flow, result.denied);
     case 'changed': return settle(context, turn);
-    case 'go on': return goOn(context, flow.id, presented);
+    case 'go on': return goOn(context, turn);
   }
 }
 
 /** After an accepted input: completes the flow when nothing is missing. */
-async function goOn(context: InstanceContext, flowId: string, presented: Presented): Promise<SubmitResult> {
-  const flow = await findFlow(context, flowId);
-  if (!flow || flow.status !== 'active') return { kind: 'redirect', location: flowUrl(context, flowId), setCookies: [] };
+async function goOn(context: InstanceContext, turn: Turn): Promise<SubmitResult> {
+  const { presented } = turn;
+  const flow = await findFlow(context, turn.flow.id);
+  if (flow?.status !== 'active') return settle(context, turn);
   const { facts, policy } = await loadSituation(context, flow, presented.session);
   const decision = decide(facts, policy);
   if (decision.kind === 'step') return toPage(context, flow);
@@ -69,7 +73,7 @@ async function goOn(context: InstanceContext, flowId: string, presented: Present
   switch (completion.kind) {
     case 'completed': return resume(context, { ...flow, status: 'completed' }, completion.outcome, completion.setCookies);
     case 'not yet': return completion.decision.kind === 'denied' ? deny(context, flow, completion.decision) : toPage(context, flow);
-    case 'changed': return toPage(context, flow);
+    case 'changed': return settle(context, turn);
   }
 }
 
@@ -115,14 +119,28 @@ async function restart(context: InstanceContext, flow: FlowState): Promise<Submi
   return address === undefined ? toPage(context, flow) : { kind: 'redirect', location: address, setCookies: [] };
 }
 
-/** A double click: waits for the first one's check, so that the answer people see is the one that counts. */
+/** What an old form may still ask for: to get on. Its own input is not taken. */
+const forward = /^(\w+\.verify|choose_account|change_password|consent|continue)$/;
+
+/**
+ * A double click, or a form sent from two tabs: waits for the request at work, so that the answer people see is the one
+ * that counts, and completes the flow if that one got no further than its proof.
+ */
 async function settle(context: InstanceContext, turn: Turn): Promise<SubmitResult> {
-  for (let waited = 0; waited < 50; waited += 1) {
+  const { presented, submission } = turn;
+  for (const deadline = Date.now() + settleMilliseconds; Date.now() < deadline;) {
     const flow = await findFlow(context, turn.flow.id);
-    if (!flow) break;
-    if (flow.status === 'completed') return resumeAgain(context, flow, turn.presented);
-    if (!flow.isBusy) break;
-    await pause(100);
+    if (flow?.status === 'completed') return resumeAgain(context, flow, presented);
+    if (flow?.status !== 'active' || !forward.test(submission.do)) break;
+    if (flow.isBusy) {
+      await pause(50);
+      continue;
+    }
+    const { facts, policy } = await loadSituation(context, flow, presented.session);
+    if (decide(facts, policy).kind !== 'complete') break;
+    const completion = await complete(context, flow, presented);
+    if (completion.kind === 'completed') return resume(context, { ...flow, status: 'completed' }, completion.outcome, completion.setCookies);
+    if (completion.kind === 'not yet') break;
   }
   return toPage(context, turn.flow);
 }
