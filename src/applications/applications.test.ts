@@ -3,9 +3,13 @@ import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { bareInstance } from '../../test/support/core.ts';
 import { startFeatures, type FeatureServer } from '../../test/support/feature-server.ts';
-import { createApplication, disableApplication, findApplicationByClientId, matchesClientSecret, onApplicationChanged, openClientSecrets, updateApplication, addClientSecret } from './index.ts';
+import { onApplicationChanged } from './application-cache.ts';
+import { createApplication, disableApplication, findApplicationByClientId, updateApplication } from './applications.ts';
+import { addClientSecret, matchesClientSecret, openClientSecrets } from './client-secrets.ts';
+import { completeOidcSettings } from './oidc-settings.ts';
 import { applications } from './routes.ts';
 import { defineBuiltInApi } from './resource-server.ts';
+import { checkSectorIdentifier } from './sector-identifier.ts';
 
 let server: FeatureServer;
 beforeAll(async () => {
@@ -98,8 +102,6 @@ describe('the sector of pairwise subjects', () => {
     const redirectUris = ['https://one.example.com/', 'https://two.example.com/'];
     const plain = await api('POST', '/applications', web({ oidc: { redirectUris, subjectType: 'pairwise', sectorIdentifierUri: `http://localhost:${(sector.address() as AddressInfo).port}/` } }));
     expect(plain).toMatchObject({ status: 400, body: { errors: [{ field: 'oidc.sectorIdentifierUri' }] } });
-    const { checkSectorIdentifier } = await import('./sector-identifier.ts');
-    const { completeOidcSettings } = await import('./oidc-settings.ts');
     const settings = completeOidcSettings('web', { redirectUris, subjectType: 'pairwise', sectorIdentifierUri: `http://localhost:${(sector.address() as AddressInfo).port}/` });
     listed = redirectUris;
     expect(await checkSectorIdentifier(server.core, settings)).toEqual([]);

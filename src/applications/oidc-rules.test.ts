@@ -8,7 +8,7 @@ const environment = { isOwnAddress: (url: URL) => url.host === 'id.example.com',
 const check = (kind: ApplicationKind, change: OidcSettingsChange, with_ = environment) => checkOidcSettings(kind, completeOidcSettings(kind, change), with_);
 const redirectUris = ['https://app.example.com/callback'];
 const ec = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-const publicJwk = { ...ec.publicKey.export({ format: 'jwk' }), kid: 'one', use: 'sig' };
+const publicJwk: Record<string, string> = { ...(ec.publicKey.export({ format: 'jwk' }) as Record<string, string>), kid: 'one', use: 'sig' };
 const jwks = { keys: [publicJwk] };
 
 describe('defaults', () => {
@@ -77,11 +77,11 @@ describe('settings that do not', () => {
     ['private_key_jwt without keys', 'web', { redirectUris, tokenEndpointAuthMethod: 'private_key_jwt' }, 'jwks'],
     ['signed requests without keys', 'web', { redirectUris, requireSignedRequestObject: true }, 'jwks'],
     ['keys twice', 'web', { redirectUris, jwks, jwksUri: 'https://app.example.com/jwks' }, 'jwksUri'],
-    ['a private key', 'web', { redirectUris, jwks: { keys: [{ ...ec.privateKey.export({ format: 'jwk' }) }] } }, 'jwks'],
+    ['a private key', 'web', { redirectUris, jwks: { keys: [{ ...(ec.privateKey.export({ format: 'jwk' }) as Record<string, string>) }] } }, 'jwks'],
     ['a shared key', 'web', { redirectUris, jwks: { keys: [{ kty: 'oct', k: 'AAAA' }] } }, 'jwks'],
     ['a key that is none', 'web', { redirectUris, jwks: { keys: [{ kty: 'EC', crv: 'P-256', x: 'AA', y: 'AA' }] } }, 'jwks'],
     ['one kid twice', 'web', { redirectUris, jwks: { keys: [publicJwk, publicJwk] } }, 'jwks'],
-    ['a small RSA key', 'web', { redirectUris, jwks: { keys: [{ ...generateKeyPairSync('rsa', { modulusLength: 1024 }).publicKey.export({ format: 'jwk' }) }] } }, 'jwks'],
+    ['a small RSA key', 'web', { redirectUris, jwks: { keys: [{ ...(generateKeyPairSync('rsa', { modulusLength: 1024 }).publicKey.export({ format: 'jwk' }) as Record<string, string>) }] } }, 'jwks'],
     ['keys over plain http', 'web', { redirectUris, jwksUri: 'http://app.example.com/jwks' }, 'jwksUri'],
     ['a subject without its method', 'web', { redirectUris, tlsClientAuthSubjectDn: 'CN=x' }, 'tlsClientAuthSubjectDn'],
     ['a method without its subject', 'machine', { tokenEndpointAuthMethod: 'tls_client_auth' }, 'tlsClientAuthSubjectDn'],

@@ -20,7 +20,7 @@ export type TokenEndpointAuthMethod = z.infer<typeof tokenEndpointAuthMethodSche
 
 export const scopeSchema = z.enum(['openid', 'profile', 'email', 'phone', 'address', 'offline_access']);
 
-export const jwkSetSchema = z.strictObject({ keys: z.array(z.record(z.string().max(100), z.json())).min(1).max(20) });
+export const jwkSetSchema = z.strictObject({ keys: z.array(z.record(z.string().max(100), z.union([z.string().max(10_000), z.number(), z.boolean(), z.array(z.string().max(20_000)).max(20)]))).min(1).max(20) });
 export type JwkSet = z.infer<typeof jwkSetSchema>;
 
 /** Complete settings, as they are stored and read. What depends on the kind of application has no default here. */

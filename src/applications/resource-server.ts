@@ -4,6 +4,7 @@
  * granted.
  */
 import { type Core, perCore } from '../core/core.ts';
+import { omit } from '../core/omit.ts';
 import type { ResourceServer as ResourceServerRow } from '../generated/prisma/client.ts';
 import { firstInstanceId, type InstanceContext } from '../tenancy/index.ts';
 
@@ -51,7 +52,8 @@ export function builtInResourceServers(context: InstanceContext): ResourceServer
     }));
 }
 
-export function fromRow({ instanceId: _instance, scopes, tokenFormat, signingAlgorithm, ...row }: ResourceServerRow): ResourceServer {
+export function fromRow(stored: ResourceServerRow): ResourceServer {
+  const { scopes, tokenFormat, signingAlgorithm, ...row } = omit(stored, 'instanceId');
   return {
     ...row,
     scopes: scopes as unknown as ResourceScope[],
@@ -60,6 +62,6 @@ export function fromRow({ instanceId: _instance, scopes, tokenFormat, signingAlg
   };
 }
 
-export function viewResourceServer({ version: _version, scopes, ...server }: ResourceServer) {
-  return { ...server, scopes: [...scopes], createdAt: server.createdAt.toISOString(), updatedAt: server.updatedAt.toISOString() };
+export function viewResourceServer(server: ResourceServer) {
+  return { ...omit(server, 'version'), scopes: [...server.scopes], createdAt: server.createdAt.toISOString(), updatedAt: server.updatedAt.toISOString() };
 }

@@ -1,7 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { bareInstance } from '../../test/support/core.ts';
 import { startFeatures, type FeatureServer } from '../../test/support/feature-server.ts';
-import { createApplication, findResourceServer, grantedScopes, listResourceGrants, putResourceGrant, viewApplication } from './index.ts';
+import { viewApplication } from './application.ts';
+import { createApplication } from './applications.ts';
+import { grantedScopes, listResourceGrants, putResourceGrant } from './resource-grants.ts';
+import { findResourceServer } from './resource-servers.ts';
 import { builtInIdentifier, defineBuiltInApi } from './resource-server.ts';
 import { applications } from './routes.ts';
 

@@ -1,7 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import type { Core } from '../core/core.ts';
 import type { RouteAccess } from '../core/http/access.ts';
 import { answers, noContent } from '../core/http/answers.ts';
 import { entityTag, ifMatchHeader } from '../core/http/entity-tag.ts';
@@ -22,7 +21,7 @@ const manage: RouteAccess = { credential: 'bearer', scope: 'application:manage',
 const params = z.object({ applicationId: applicationIdSchema });
 
 /** `/api/v1/applications` and `/api/v1/resource-servers`. */
-export async function applications(app: FastifyInstance, _options: { core: Core }): Promise<void> {
+export async function applications(app: FastifyInstance): Promise<void> {
   await app.register(applicationRoutes, { prefix: '/api/v1/applications' });
   await app.register(clientSecrets, { prefix: '/api/v1/applications/:applicationId/secrets' });
   await app.register(resourceServers);

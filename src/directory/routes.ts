@@ -1,7 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import type { Core } from '../core/core.ts';
 import type { RouteAccess } from '../core/http/access.ts';
 import { answers, noContent } from '../core/http/answers.ts';
 import { entityTag, ifMatchHeader } from '../core/http/entity-tag.ts';
@@ -15,7 +14,7 @@ const manage: RouteAccess = { credential: 'bearer', scope: 'user:manage', permis
 const params = z.object({ userId: userIdSchema });
 
 /** `/api/v1/users`. */
-export async function directory(app: FastifyInstance, _options: { core: Core }): Promise<void> {
+export async function directory(app: FastifyInstance): Promise<void> {
   await app.register(users, { prefix: '/api/v1/users' });
 }
 

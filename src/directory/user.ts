@@ -1,3 +1,4 @@
+import { omit } from '../core/omit.ts';
 import type { User as UserRow } from '../generated/prisma/client.ts';
 import type { UserStatus } from './schemas.ts';
 
@@ -9,14 +10,14 @@ export function isUsable(user: Pick<User, 'status' | 'expiresAt'>, now: Date): b
   return user.status === 'enabled' && (user.expiresAt === null || user.expiresAt > now);
 }
 
-export function fromRow({ instanceId: _instance, usernameKey: _username, emailKey: _email, ...row }: UserRow): User {
-  return { ...row, status: row.status as UserStatus };
+export function fromRow(row: UserRow): User {
+  return { ...omit(row, 'instanceId', 'usernameKey', 'emailKey'), status: row.status as UserStatus };
 }
 
 /** As the REST API and the event log show it. With `now`, an account past its end reads `expired`. */
-export function viewUser({ version: _version, ...user }: User, now?: Date) {
+export function viewUser(user: User, now?: Date) {
   return {
-    ...user,
+    ...omit(user, 'version'),
     status: now && user.status === 'enabled' && !isUsable(user, now) ? 'expired' as const : user.status,
     expiresAt: user.expiresAt?.toISOString() ?? null,
     createdAt: user.createdAt.toISOString(),

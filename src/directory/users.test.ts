@@ -2,7 +2,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startFeatures, type FeatureServer } from '../../test/support/feature-server.ts';
 import { bareInstance } from '../../test/support/core.ts';
 import { withPrincipal } from '../tenancy/index.ts';
-import { createUser, directory, disableUser, findUserByIdentifier, isUserUsable, lockUser, onUserChanged, unlockUser, updateUser } from './index.ts';
+import { listUsers } from './list-users.ts';
+import { directory } from './routes.ts';
+import { isUserUsable, onUserChanged } from './user-status.ts';
+import { createUser, disableUser, findUserByIdentifier, lockUser, unlockUser, updateUser } from './users.ts';
 
 let server: FeatureServer;
 beforeAll(async () => { server = await startFeatures(directory); });
@@ -219,7 +222,6 @@ describe('GET /users', () => {
     const context = await bareInstance(server.core, 'listing');
     const made = [];
     for (let place = 0; place < 7; place += 1) made.push((await createUser(context, { username: `list${place}` })).id);
-    const { listUsers } = await import('./list-users.ts');
     const seen: string[] = [];
     for (let cursor: string | undefined; ;) {
       const page = await listUsers(context, { limit: 3, cursor });

@@ -1,7 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import type { Core } from '../core/core.ts';
 import type { RouteAccess } from '../core/http/access.ts';
 import { answers } from '../core/http/answers.ts';
 import { listEvents, loadEvent } from './list-events.ts';
@@ -11,7 +10,7 @@ import type { StoredEvent } from './stored-event.ts';
 const read: RouteAccess = { credential: 'bearer', scope: 'event:read', permission: 'events.read' };
 
 /** `/api/v1/events`. */
-export async function events(app: FastifyInstance, _options: { core: Core }): Promise<void> {
+export async function events(app: FastifyInstance): Promise<void> {
   const routes = app.withTypeProvider<ZodTypeProvider>();
   const tags = ['Events'];
 

@@ -18,7 +18,7 @@ export type EventFilters = z.infer<typeof eventFilters>;
 
 export const listEventsQuery = z.strictObject({ ...eventFilters.shape, ...pageQuery.shape });
 
-const state = z.record(z.string(), z.json()).nullable();
+const state = z.record(z.string(), z.unknown()).nullable();
 export const eventSchema = z.object({
   id: eventIdSchema,
   type: z.string().describe('Past tense: `user.disabled`.'),

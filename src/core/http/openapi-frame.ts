@@ -29,6 +29,8 @@ const tags = [
   { name: 'Keys', description: 'Signing keys: published ahead of use, kept until their last token has ended.' },
   { name: 'Settings', description: 'Settings and branding of the instance.' },
   { name: 'Domains', description: 'Custom domains, with proof of ownership.' },
+  { name: 'Administrators', description: 'Who may manage the instance.' },
+  { name: 'Pages', description: 'What the hosted pages are made of.' },
   { name: 'Platform', description: 'The instances of this server.' },
   { name: 'Operations', description: 'Health, readiness, metrics.' },
 ];
@@ -70,7 +72,7 @@ export function securitySchemes(config: Config, scopes: { management: ReadonlySe
 /** `session:read` reads as it is written. */
 function describeScope(name: string): string {
   const [what = name, verb] = name.split(':');
-  return verb === undefined ? name : `${verb.charAt(0).toUpperCase()}${verb.slice(1)} ${what.replaceAll('-', ' ')}s`;
+  return verb === undefined ? name : `${verb.charAt(0).toUpperCase()}${verb.slice(1)} ${what.replaceAll('-', ' ').replace(/(?<!s)$/, 's')}`;
 }
 
 function issuerTemplate(config: Config): string {

@@ -27,7 +27,8 @@ export const openApi = fastifyPlugin(async (app: FastifyInstance, { core }: { co
   });
 
   await app.register(swagger, {
-    openapi: describeApi(core.config),
+    // The generator wants to know the schemes now; their scopes are those of the routes, known at the end.
+    openapi: { ...describeApi(core.config), components: { securitySchemes: securitySchemes(core.config, scopes) } },
     stripBasePath: false,
     transform: (document) => {
       const { schema: declared, route, url } = document as Omit<typeof document, 'schema'> & { schema: RouteOptions['schema'] };
@@ -38,6 +39,7 @@ export const openApi = fastifyPlugin(async (app: FastifyInstance, { core }: { co
         url: url.startsWith(instancePrefix) ? url.slice(instancePrefix.length) : url,
         schema: {
           ...schema,
+          operationId: declared?.operationId ?? `${[route.method].flat()[0]?.toLowerCase() ?? ''}${url.replace(/\W+(\w)/g, (_all, letter: string) => letter.toUpperCase())}`,
           description: [declared?.description, needs(access)].filter(Boolean).join('\n\n'),
           security: securityOf(access),
           // Everything outside of an instance lives at the server's own address.
