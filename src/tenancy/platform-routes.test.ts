@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { platformAudience } from '../access/index.ts';
-import { createUser } from '../directory/index.ts';
 import { scopedModels } from '../core/database.ts';
+import { newId } from '../core/ids.ts';
 import { type ApiServer, startApiServer } from '../../test/support/api-server.ts';
 import { eraseInstance, eraseOrder } from './delete-instance.ts';
 import { createInstance, loadInstance } from './instances.ts';
@@ -12,15 +11,17 @@ beforeAll(async () => {
   server = await startApiServer({
     startJobs: true,
     platform: { createFirstAdministrator: async (context, { username }) => {
-      const user = await createUser(context, { username });
-      return { url: `${context.instance.issuer}/setup/of/${user.id}`, expiresAt: new Date(0) };
+      const id = newId('user');
+      await context.db.user.create({ data: { id, username, usernameKey: username, displayName: username } });
+      return { url: `${context.instance.issuer}/setup/of/${id}`, expiresAt: new Date(0) };
     } },
   });
 });
 afterAll(() => server.close());
 
 const path = '/platform/v1/instances';
-const tokenFor = (claims: Record<string, unknown> = {}, scopes = ['instance:read', 'instance:manage']) => server.token({ scopes, claims: { aud: platformAudience(server.core.config.consoleUrl), ...claims } });
+const platformAudience = () => `${server.core.config.consoleUrl}/platform/v1`;
+const tokenFor = (claims: Record<string, unknown> = {}, scopes = ['instance:read', 'instance:manage']) => server.token({ scopes, claims: { aud: platformAudience(), ...claims } });
 async function call(method: string, target: string, body?: unknown, token?: string) {
   return server.api(method, target, body, { authorization: `Bearer ${token ?? await tokenFor()}` });
 }
@@ -70,7 +71,7 @@ describe('the platform API', () => {
 
   it.each<[string, () => Promise<string>, number]>([
     ['a token of the management API', () => server.token(), 401],
-    ['a token of another instance', () => server.token({ instance: 'b1', scopes: ['instance:manage'], claims: { aud: platformAudience(server.core.config.consoleUrl) } }), 401],
+    ['a token of another instance', () => server.token({ instance: 'b1', scopes: ['instance:manage'], claims: { aud: platformAudience() } }), 401],
     ['a token without the scope', () => tokenFor({}, ['instance:read']), 403],
   ])('refuses %s', async (_name, token, status) => {
     expect((await call('POST', `${path}/b3/suspend`, undefined, await token())).status).toBe(status);
