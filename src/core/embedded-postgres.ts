@@ -1,6 +1,6 @@
 /**
  * PostgreSQL as a child process, for a start without DATABASE_URL. Everything it needs is in the data folder:
- * `postgres/` (the cluster), `postgres.log`, `server.lock`. Why it is built this way: docs/decisions/embedded-database.md.
+ * `postgres/` (the cluster), `postgres.log`, `server.lock`. Why it is built this way: docs/decisions/0003-embedded-database.md.
  */
 import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';

@@ -1,12 +1,12 @@
 /**
  * The cluster: PostgreSQL's files in `<dataDirectory>/postgres`.
  */
-import { execFile } from 'node:child_process';
 import { existsSync, lchownSync } from 'node:fs';
 import { chmod, mkdir, readFile, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { nobodyAccount, spawnOptions, type Account } from './account.ts';
-import { EmbeddedPostgresUnavailable, errorCode } from './unavailable.ts';
+import { nobodyAccount, type Account } from './account.ts';
+import { runProgram } from './run-program.ts';
+import { EmbeddedPostgresUnavailable } from './unavailable.ts';
 
 /**
  * How PostgreSQL is told its folder: as the folder it was started in, not by a path. As root the account it runs as
@@ -47,7 +47,7 @@ async function checkVersion(cluster: string, runtimeVersion: string): Promise<vo
     ? new EmbeddedPostgresUnavailable(`${cluster} is there but holds no PostgreSQL cluster`, 'Move it away, or restore it from a backup.')
     : new EmbeddedPostgresUnavailable(
       `${cluster} was made by PostgreSQL ${made}, and this version of the server brings PostgreSQL ${wanted}`,
-      'Back up with the version of the server that made it, then restore with this one (docs/decisions/embedded-database.md).');
+      'Back up with the version of the server that made it, then restore with this one (docs/decisions/0003-embedded-database.md).');
 }
 
 /** Runs initdb in a folder beside and renames it: a start that is killed half-way leaves no half cluster. */
@@ -79,11 +79,8 @@ async function initialize(folder: string, native: string, account: Account | und
     // Collation by code point from PostgreSQL itself: the same on every system, and no index breaks when libc changes.
     '--encoding=UTF8', '--locale=C', '--locale-provider=builtin', '--builtin-locale=C.UTF-8',
   ];
-  return new Promise((resolve) => {
-    execFile(join(native, 'bin', 'initdb'), initdbArguments, { ...spawnOptions(account), cwd: folder }, (error, _stdout, stderr) => {
-      resolve(error ? `initdb failed (${stderr.trim().replaceAll('\n', '; ') || errorCode(error) || error.message})` : undefined);
-    });
-  });
+  const failure = await runProgram(join(native, 'bin', 'initdb'), initdbArguments, { account, cwd: folder });
+  return failure && `initdb failed (${failure.stderr.replaceAll('\n', '; ') || String(failure.error)})`;
 }
 
 async function giveTo(account: Account, folder: string): Promise<void> {

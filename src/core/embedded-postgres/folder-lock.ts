@@ -42,7 +42,7 @@ function tryLock(dataDirectory: string): (() => void) | undefined {
     if (error instanceof Error && 'errcode' in error && error.errcode === SQLITE_BUSY) return undefined;
     throw new EmbeddedPostgresUnavailable(
       `the data folder ${dataDirectory} is not writable by this user (${error instanceof Error ? error.message : String(error)})`,
-      'Start the server as the user who owns the folder, or set DATA_DIR to another one.');
+      'Start the server as the user who started it first, or set DATA_DIR to another folder.');
   }
 }
 

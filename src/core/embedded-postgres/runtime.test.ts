@@ -40,7 +40,8 @@ describe('the PostgreSQL programs', { timeout: 30_000 }, () => {
     await chmod(join(native, 'bin', 'initdb'), 0o700); // unpacked under umask 077
     const account = { uid: 60_800, gid: 60_800 };
     const options = { account, copyTo: join(folder, 'open'), log: noLog };
-    const copy = await prepareRuntime({ native, version: '18.0.0' }, options);
+    const umask = process.umask(0o077);
+    const copy = await prepareRuntime({ native, version: '18.0.0' }, options).finally(() => { process.umask(umask); });
     expect(copy).toBe(join(folder, 'open', 'postgresql-18.0.0'));
     expect(((await stat(join(copy, 'bin', 'initdb'))).mode & 0o777).toString(8)).toBe('755');
     const made = (await stat(copy)).ctimeMs;

@@ -1,13 +1,13 @@
 /**
  * The PostgreSQL programs: where npm put them, made to run for the account that needs them.
  */
-import { execFile } from 'node:child_process';
 import { chmod, cp, mkdir, readFile, readdir, rename, rm, symlink } from 'node:fs/promises';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, relative } from 'node:path';
 import { z } from 'zod';
-import { spawnOptions, type Account } from './account.ts';
+import type { Account } from './account.ts';
+import { runProgram } from './run-program.ts';
 import { EmbeddedPostgresUnavailable, errorCode } from './unavailable.ts';
 
 export interface Runtime {
@@ -65,10 +65,7 @@ async function createLibraryLinks(native: string): Promise<void> {
 /** Runs `postgres --version` as the account. Returns why that failed; throws where a copy of the files cannot help. */
 async function whyNotRunning(native: string, account: Account | undefined): Promise<string | undefined> {
   const program = join(native, 'bin', 'postgres');
-  const failure = await new Promise<{ error: Error; stderr: string } | undefined>((resolve) => {
-    execFile(program, ['--version'], { ...spawnOptions(account), cwd: '/', timeout: 20_000 },
-      (error, _stdout, stderr) => { resolve(error ? { error, stderr } : undefined); });
-  });
+  const failure = await runProgram(program, ['--version'], { account, cwd: '/' });
   if (!failure) return undefined;
   const code = errorCode(failure.error);
   if (code === 'ENOENT' && await readFile(program).then(() => true, () => false)) {
@@ -80,7 +77,7 @@ async function whyNotRunning(native: string, account: Account | undefined): Prom
       `PostgreSQL refuses to run as root, and this system does not let the server switch to user id ${account.uid} (${code})`,
       'Start the server as an ordinary user, or set DATABASE_URL to use a PostgreSQL of your own.');
   }
-  return `${program} does not run (${failure.stderr.trim().split('\n')[0] || code || failure.error.message})`;
+  return `${program} does not run (${failure.stderr.split('\n')[0] || code || String(failure.error)})`;
 }
 
 /** Copies what a server needs, readable by everyone and complete or not at all. */
@@ -88,7 +85,7 @@ async function copyRuntime(native: string, copy: string): Promise<void> {
   // The links in the package's list start with the name of the folder, so the copy keeps that name while it is made.
   const unfinished = `${copy}.new-${process.pid}`;
   const staged = join(unfinished, 'native');
-  await mkdir(dirname(copy), { recursive: true, mode: 0o755 });
+  if (await mkdir(dirname(copy), { recursive: true })) await chmod(dirname(copy), 0o755); // whatever the umask
   try {
     await cp(native, staged, { recursive: true, verbatimSymlinks: true, filter: (path) => !path.endsWith('.a') });
     await createLibraryLinks(staged);
