@@ -16,7 +16,7 @@ import { applications } from './applications/index.ts';
 import { authentication } from './authentication/index.ts';
 import { directory } from './directory/index.ts';
 import { events, registerEventWorkers, startSealer } from './events/index.ts';
-import { pages } from './pages/index.ts';
+import { landing, pages } from './pages/index.ts';
 import { oidc } from './protocols/oidc/index.ts';
 import { instanceScope, missingForSignIn, platform, rewriteInstanceHost, tenancy } from './tenancy/index.ts';
 
@@ -64,6 +64,7 @@ export async function buildServer(options: CoreOptions): Promise<Server> {
   await instanceScope(app, { core }); // from here on a request knows its instance
   await authorize(app, { core });
   await app.register(platform, { core });
+  await app.register(landing, { core });
   await app.register(async (instance) => {
     await instance.register(tenancy, { core });
     await instance.register(events, { core });

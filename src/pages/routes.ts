@@ -5,9 +5,10 @@ import { z } from 'zod';
 import { findLiveSession, isSetUp, loadFlowView, openSetupLink, readBrowserCookies, submitFlow } from '../authentication/index.ts';
 import { loadApplication } from '../applications/index.ts';
 import type { Core } from '../core/core.ts';
-import { notFound } from '../core/errors.ts';
+import { notFound, type Problem } from '../core/errors.ts';
+import { sendProblem, toProblem } from '../core/http/error-handler.ts';
 import { findUserById } from '../directory/index.ts';
-import type { InstanceContext } from '../tenancy/index.ts';
+import { firstInstanceId, hasInstanceContext, type InstanceContext, loadInstance } from '../tenancy/index.ts';
 import { formTargetsOf, renderFrame, type RenderedPage } from './document.ts';
 import { chooseLocale, rememberLocale } from './locale.ts';
 import { type PageModel, renderPage, setupHint } from './messages.ts';
@@ -22,6 +23,7 @@ const asset = { access: { credential: 'none' } } as const;
 
 export async function pages(app: FastifyInstance, { core }: { core: Core }): Promise<void> {
   const routes = app.withTypeProvider<ZodTypeProvider>();
+  app.setErrorHandler((error, request, reply) => sendErrorPage(request, reply, toProblem(error)));
 
   routes.get('/', { schema: { hide: true, querystring: languageQuery }, config: page }, async (request, reply) => {
     if (switchLanguage(request, reply, request.query.language, '/')) return reply;
@@ -77,6 +79,23 @@ export async function pages(app: FastifyInstance, { core }: { core: Core }): Pro
     if (!/^[0-9a-f]{6}$/.test(request.params.colour)) throw notFound('style sheet');
     return sendAsset(reply, stylesheet.type, brandStylesheet(request.params.colour));
   });
+}
+
+/** Leads people who open the server's own address to the first instance. */
+export async function landing(app: FastifyInstance, { core }: { core: Core }): Promise<void> {
+  app.get('/', { schema: { hide: true }, config: page }, async (_request, reply) => {
+    const first = await loadInstance(core, firstInstanceId);
+    if (!first) throw notFound('address');
+    return reply.header('cache-control', 'no-store').redirect(`${first.issuer}/`, 303);
+  });
+}
+
+/** Refusals and faults as a page, for those who asked for one. */
+function sendErrorPage(request: FastifyRequest, reply: FastifyReply, problem: Problem): FastifyReply {
+  if (!hasInstanceContext(request) || !(request.headers.accept ?? '').includes('text/html')) return sendProblem(request, reply, problem);
+  if (problem.status >= 500) request.log.error({ err: problem.cause ?? problem }, problem.logDetail ?? problem.detail);
+  reply.headers(problem.headers);
+  return send(reply, renderPage(request.instanceContext, request.headers, { page: 'error', detail: problem.detail, requestId: request.id }), problem.status);
 }
 
 /** The page of `model` for whatever address has no other answer for people; see `renderPage` for protocols. */
