@@ -22,6 +22,8 @@ export interface Setting {
   readonly userId: string;
   /** What the origin was told, in order. */
   readonly outcomes: { flowId: string; outcome: Outcome }[];
+  /** The jobs that were enqueued, in order. */
+  readonly jobs: { name: string; data: object }[];
   /** Moves the clock of this server. */
   pass(seconds: number): void;
   /** The same instance with other settings, or from another address. */
@@ -38,7 +40,8 @@ export async function startSetting(settings: Record<string, string> = {}): Promi
   const outcomes: Setting['outcomes'] = [];
   const core: Core = { ...started.core, now: () => new Date(Date.now() + skew) };
   // Notices are jobs; the queue itself is tested elsewhere.
-  const quiet: Core = { ...core, jobs: { ...core.jobs, enqueue: async () => undefined } };
+  const jobs: Setting['jobs'] = [];
+  const quiet: Core = { ...core, jobs: { ...core.jobs, enqueue: async (_db, name, data) => { jobs.push({ name, data }); } } };
   const context = await bareInstance(quiet, 'default', { address: '192.0.2.1' });
   registerTestOrigin(quiet, outcomes);
 
@@ -56,7 +59,7 @@ export async function startSetting(settings: Record<string, string> = {}): Promi
     return user.id;
   };
   return {
-    core: quiet, context, outcomes,
+    core: quiet, context, outcomes, jobs,
     applicationId: await addApplication('Orders', true), userId: await addUser('alice', rightPassword),
     pass(seconds) { skew += seconds * 1_000; },
     with: (change) => createContext(quiet, { ...context.instance, settings: { ...context.instance.settings, ...change.settings } }, { address: change.address ?? '192.0.2.1' }),
