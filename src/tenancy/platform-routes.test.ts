@@ -11,6 +11,7 @@ beforeAll(async () => {
   server = await startApiServer({
     startJobs: true,
     platform: { createFirstAdministrator: async (context, { username }) => {
+      if (username === 'fails') throw new Error('cannot make the administrator');
       const id = newId('user');
       await context.db.user.create({ data: { id, username, usernameKey: username, displayName: username } });
       return { url: `${context.instance.issuer}/setup/of/${id}`, expiresAt: new Date(0) };
@@ -37,6 +38,9 @@ describe('the platform API', () => {
     expect((await call('POST', path, { id: 'fails', name: 'Fails' })).status).toBe(500);
     expect(await server.core.database.signingKey.count({ where: { instanceId: 'fails' } })).toBe(0);
     expect(await loadInstance(server.core, 'fails')).toBeUndefined();
+
+    expect((await call('POST', path, { id: 'nobody-in', name: 'x', administrator: { username: 'fails' } })).status).toBe(500);
+    expect(await server.core.database.instance.findUnique({ where: { id: 'nobody-in' } })).toBeNull();
   });
 
   it.each([

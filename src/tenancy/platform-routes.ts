@@ -19,7 +19,7 @@ import { createdInstance, createInstanceBody, type FirstAdministrator, instanceP
 
 export interface PlatformOptions {
   core: Core;
-  /** Makes the first administrator of a new instance and the one-time link to set the account up. */
+  /** Makes the first administrator of a new instance, within its creating transaction, and the one-time link to set the account up. */
   createFirstAdministrator?: (context: InstanceContext, administrator: FirstAdministrator) => Promise<{ url: string; expiresAt: Date }>;
 }
 
@@ -53,8 +53,12 @@ export async function platform(app: FastifyInstance, { core, createFirstAdminist
     const { id, name, separateOwner, administrator } = request.body;
     if (separateOwner && core.config.instanceHostSuffix === undefined && !core.config.allowSeveralOwnersOnOneOrigin) throw instanceSharesOrigin();
     if (administrator && !createFirstAdministrator) throw invalidParameters([{ field: 'administrator', code: 'unsupported', detail: 'This server makes no administrators here; leave it out.' }]);
-    const context = await createInstance(core, { id, name }, operatorOf(request));
-    const setupLink = administrator && await createFirstAdministrator?.(context, administrator);
+    let setupLink: { url: string; expiresAt: Date } | undefined;
+    const context = await createInstance(core, { id, name }, {
+      ...operatorOf(request),
+      // In the same transaction: no instance is left behind that nobody can enter.
+      prepare: async (tx) => { setupLink = administrator && await createFirstAdministrator?.(tx, administrator); },
+    });
     return reply.code(201).header('location', `${core.config.consoleUrl}${path}/${id}`).send({
       ...viewInstance(core, await loadInstanceRow(context)),
       setupLink: setupLink ? { url: setupLink.url, expiresAt: setupLink.expiresAt.toISOString() } : null,
