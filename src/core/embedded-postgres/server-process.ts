@@ -66,7 +66,9 @@ export class ServerProcess {
       await sleep(20);
     }
     const written = (await readFile(logFile)).subarray(this.#logStart).toString();
-    const reason = written.split('\n').filter((line) => /FATAL|PANIC|error/i.test(line)).at(-1) ?? written.trim().split('\n').at(-1);
+    // What clients were told meanwhile ("the database system is starting up") is FATAL as well, and not the reason.
+    const told = written.trim().split('\n').filter((line) => !/FATAL: +the database system/.test(line));
+    const reason = told.findLast((line) => /FATAL|PANIC|error/i.test(line)) ?? told.at(-1);
     throw new EmbeddedPostgresUnavailable(
       `it did not start: ${reason?.replace(/^.*?(FATAL|PANIC): +/, '') || await this.ended}`,
       `See ${logFile}, or set DATABASE_URL to use a PostgreSQL of your own.`);
