@@ -4,11 +4,11 @@
  */
 import type Provider from 'oidc-provider';
 import type { AllClientMetadata } from 'oidc-provider';
-import { type Application, findApplicationByClientId, matchesClientSecret, openClientSecrets } from '../../applications/index.ts';
+import { type Application, findApplicationByClientId, isRegisteredRedirectUri, matchesClientSecret, openClientSecrets } from '../../applications/index.ts';
 import { randomToken } from '../../core/secrets.ts';
 import type { InstanceContext } from '../../tenancy/index.ts';
 import { oidcScopes } from './scopes.ts';
-import { contextOf, currentContext } from './request-context.ts';
+import { currentContext } from './request-context.ts';
 
 /** The provider's class of clients is made per provider and not exported by name. */
 export type Client = InstanceType<Provider['Client']>;
@@ -44,6 +44,16 @@ export function useApplicationsAsClients(provider: Provider, instance: InstanceC
 
   Client.prototype.compareClientSecret = function compareClientSecret(this: Client, secret: string) {
     return matchesClientSecret(currentContext(instance), applicationOf(this).id, secret);
+  };
+
+  // One rule for what is saved and what is accepted (applications/redirect-uris.ts), whatever the library's next one says.
+  Client.prototype.redirectUriAllowed = function redirectUriAllowed(this: Client, uri: string) {
+    const application = applicationOf(this);
+    return isRegisteredRedirectUri(application, application.settings.redirectUris, uri);
+  };
+  Client.prototype.postLogoutRedirectUriAllowed = function postLogoutRedirectUriAllowed(this: Client, uri: string) {
+    const application = applicationOf(this);
+    return isRegisteredRedirectUri(application, application.settings.postLogoutRedirectUris, uri);
   };
 }
 
@@ -109,7 +119,7 @@ export function isPkceRequired(client: Client): boolean {
 }
 
 /** The application that the request's client is. */
-export const requestApplication = (ctx: Parameters<typeof contextOf>[0] & { oidc: { client?: Client | undefined } }): Application => {
+export function requestApplication(ctx: { readonly oidc: { readonly client?: Client | undefined } }): Application {
   if (!ctx.oidc.client) throw new Error('the request has no client yet');
   return applicationOf(ctx.oidc.client);
-};
+}
