@@ -28,8 +28,7 @@ export function createModelAdapter(instance: InstanceContext, model: string): Ad
   const place = (member: string) => `${instanceId}/OidcRecord/${model}/${member}`;
 
   function seal(payload: AdapterPayload): Record<string, unknown> {
-    const { jti: _identifier, ...rest } = payload;
-    const stored: Record<string, unknown> = rest;
+    const stored: Record<string, unknown> = { ...payload, jti: undefined };
     for (const member of sealedMembers[model] ?? []) {
       const value = payload[member];
       if (typeof value === 'string') stored[member] = core.keyring.seal(value, place(member));

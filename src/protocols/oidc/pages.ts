@@ -56,7 +56,8 @@ export function prefillUserCode(request: object, userCode: string): void {
 export function renderUserCodeInput(ctx: KoaContextWithOIDC, _form: string, _out?: unknown, error?: Error): void {
   if (error?.name === 'AbortedError') return show(ctx, { page: 'device_done', allowed: false });
   const refusal = error && refusalOf(error);
-  const { status } = ctx;
+  // The provider has set the status of an error; without one there is none yet.
+  const status = error ? ctx.status : 200;
   const userCode = prefilled.get(ctx.req);
   const notice = noticeOf(error);
   show(ctx, {
@@ -75,7 +76,7 @@ function noticeOf(error: Error | undefined): string | undefined {
 export function renderUserCodeConfirm(ctx: KoaContextWithOIDC, _form: string, _client: unknown, _device: unknown, userCode: string): void {
   show(ctx, {
     page: 'device_confirm', action: actionOf(ctx), userCode, applicationName: requestApplication(ctx).name,
-    fields: { xsrf: formToken(ctx), user_code: userCode, confirm: 'yes' },
+    fields: { xsrf: formToken(ctx), user_code: userCode },
   });
 }
 

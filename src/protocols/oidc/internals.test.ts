@@ -1,0 +1,63 @@
+/** Fails when an upgrade of oidc-provider moves what internals.ts, clients.ts and interactions.ts hold on to. */
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import { describe, expect, it } from 'vitest';
+import internalsOf from 'oidc-provider/lib/helpers/weak_cache.js';
+import { Provider } from './library.ts';
+
+const folder = path.dirname(createRequire(import.meta.url).resolve('oidc-provider/package.json'));
+const source = (file: string) => readFileSync(path.join(folder, 'lib', file), 'utf8');
+const quietly = () => new Provider('https://id.example.com', {
+  jwks: { keys: [{ kty: 'EC', crv: 'P-256', alg: 'ES256', use: 'sig', x: 'ySK38C1jBdLwDsNWKzzBHqKYEE5Cgv-qjWvorUXk9fw', y: '_LeQBw07cf5t57Iavn4j-BqJsAD1dpoz8gokd3sBsOo', d: 'tM8a8Xt1iYOyYb7sYYrBrGnUN0o4B0yTfAG4hJ3zRQI' }] },
+  clientDefaults: { id_token_signed_response_alg: 'ES256' },
+  adapter: () => ({ upsert: async () => undefined, find: async () => undefined, findByUid: async () => undefined, findByUserCode: async () => undefined, consume: async () => undefined, destroy: async () => undefined, revokeByGrantId: async () => undefined }),
+  features: { devInteractions: { enabled: false }, clientCredentials: { enabled: true }, introspection: { enabled: true } },
+});
+
+describe('oidc-provider, as we know it', () => {
+  it('is the version that was read', () => {
+    expect((JSON.parse(readFileSync(path.join(folder, 'package.json'), 'utf8')) as { version: string }).version).toBe('9.13.3');
+  });
+
+  it('keeps grant handlers and response modes in maps that are read at each request', () => {
+    const { grantTypeHandlers, responseModes } = internalsOf(quietly());
+    expect([...grantTypeHandlers.keys()]).toEqual(expect.arrayContaining(['authorization_code', 'refresh_token', 'client_credentials']));
+    expect(responseModes.has('form_post')).toBe(true);
+    expect(source('actions/token.js')).toContain('await grantTypeHandlers.get(grantType)(ctx);');
+    for (const file of ['actions/authorization/respond.js', 'shared/authorization_error_handler.js']) expect(source(file)).toMatch(/instance\((ctx\.oidc\.provider|provider)\)\.responseModes\.get\(/);
+  });
+
+  it('asks Client.find of the provider wherever it needs a client', () => {
+    for (const file of ['shared/client_auth.js', 'actions/authorization/client.js', 'shared/access_token.js', 'actions/introspection.js']) expect(source(file)).toMatch(/provider\.Client\.find\(/);
+  });
+
+  it('compares secrets through the client alone', () => {
+    expect(source('shared/client_auth.js')).toContain('ctx.oidc.client.compareClientSecret(clientSecret)');
+    expect(source('models/client.js')).toContain('constantEquals(this.clientSecret, actual, 1000)');
+  });
+
+  it('finds tokens through AccessToken.find before anything else at introspection and revocation', () => {
+    expect(source('helpers/token_find.js').match(/provider\.AccessToken\.find\(tokenValue\)/g)).toHaveLength(3);
+    for (const file of ['actions/introspection.js', 'actions/revocation.js']) expect(source(file)).toContain('await findToken(provider,');
+  });
+
+  it('checks one-time names through ReplayDetection.unique', () => {
+    for (const file of ['shared/jwt_client_auth.js', 'helpers/validate_dpop.js']) expect(source(file)).toMatch(/ReplayDetection\.unique\(/);
+  });
+
+  it('reads the level of a session through one getter', () => {
+    expect(source('helpers/oidc_context.js')).toContain('return this.session.acr;');
+    expect(source('helpers/process_response_types.js')).toContain('acr: ctx.oidc.acr');
+  });
+
+  it('resumes through Interaction.find, after the session was read', () => {
+    expect(source('actions/authorization/resume.js')).toContain('await ctx.oidc.provider.Interaction.find(cookieId)');
+    const stack = source('actions/authorization/index.js');
+    expect(stack.indexOf('use(sessionMiddleware')).toBeLessThan(stack.indexOf('use(getResume'));
+  });
+
+  it('calls retire before it writes the new session token, and knows the old one', () => {
+    expect(source('models/session.js')).toMatch(/if \(this\.oldId\) \{\s+await this\.adapter\.destroy\(this\.oldId\);/);
+  });
+});
