@@ -6,7 +6,7 @@ import { sha256 } from '../core/secrets.ts';
 import { createContext, type Instance, type InstanceContext } from '../tenancy/index.ts';
 import { levelOf, methodsOf } from './levels.ts';
 import { mergeProofs, readHeldProofs } from './proofs.ts';
-import type { Participant, Proof, SessionView } from './types.ts';
+import type { Participant, SessionView } from './types.ts';
 
 /** Parallel requests still carry a token that was just replaced. */
 export const retiredTokenSeconds = 30;

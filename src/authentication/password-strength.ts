@@ -4,7 +4,7 @@ import type { ZxcvbnFactory } from '@zxcvbn-ts/core';
 let loading: Promise<ZxcvbnFactory> | undefined;   // the same word lists for every server of the process: no state
 
 /** Longer texts are not looked at whole: the estimate is quadratic, and their length alone makes them strong. */
-const longestEstimated = 100;
+const longestEstimated = 64;
 
 /** Score 0 to 4. `own` are words that belong to the account and make a password weaker. */
 export async function estimateStrength(password: string, own: readonly string[]): Promise<number> {

@@ -111,10 +111,9 @@ const simpleActions: Record<string, Action> = {
   /** "Not you?": a new flow for the same request; what was proven in the old one ends with it. */
   async switch_account(context, { situation: { flow } }) {
     if (flow.purpose === 'setup') return page;
-    const { loginHint: _hint, ...request } = flow.request;
     const started = await startFlow(context, {
       channel: 'browser', purpose: flow.purpose, origin: { kind: flow.originKind, ref: flow.originRef },
-      ...(flow.applicationId !== null && { applicationId: flow.applicationId }), request,
+      ...(flow.applicationId !== null && { applicationId: flow.applicationId }), request: flow.request,
     }, { answers: { otherAccount: true }, ...(flow.browserId !== null && { browserId: flow.browserId }) });
     await advance(context, flow, { status: 'cancelled' });
     return { kind: 'redirect', location: started.url, setCookies: started.setCookies };
