@@ -10,6 +10,7 @@ import { readJsonStrictly } from './core/http/json-body.ts';
 import { openApi } from './core/http/openapi.ts';
 import { requireNavigation, setSecurityHeaders } from './core/http/security-headers.ts';
 import { newId } from './core/ids.ts';
+import { createFirstAdministrator } from './bootstrap/index.ts';
 import { createCore, type CoreOptions } from './create-core.ts';
 import { access, authorize } from './access/index.ts';
 import { applications } from './applications/index.ts';
@@ -63,7 +64,7 @@ export async function buildServer(options: CoreOptions): Promise<Server> {
 
   await instanceScope(app, { core }); // from here on a request knows its instance
   await authorize(app, { core });
-  await app.register(platform, { core });
+  await app.register(platform, { core, createFirstAdministrator });
   await app.register(landing, { core });
   await app.register(async (instance) => {
     await instance.register(tenancy, { core });

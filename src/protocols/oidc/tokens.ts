@@ -30,7 +30,8 @@ export function lifetimes(instance: InstanceContext): NonNullable<Configuration[
       if (rotated && client.clientAuthMethod === 'none' && !token.isSenderConstrained()) return Math.max(1, rotated.remainingTTL);
       return applicationOf(client as Client).settings.refreshTokenSeconds ?? tokens.refreshTokenSeconds;
     },
-    Session: (_ctx, session) => Math.max(1, (session.exp ?? 0) - Math.floor(Date.now() / 1000)) || interactionSeconds,
+    // Ours says when it ends; without an account there is only a form under way.
+    Session: (_ctx, session) => (session.accountId !== undefined && session.exp ? Math.max(1, session.exp - Math.floor(Date.now() / 1000)) : interactionSeconds),
     InitialAccessToken: 86_400,
     RegistrationAccessToken: 10 * 365 * 86_400,
   };
