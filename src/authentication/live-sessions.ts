@@ -103,8 +103,7 @@ async function toLiveSession(context: InstanceContext, row: SessionRow | undefin
 function toView(context: InstanceContext, row: SessionRow): SessionView {
   const { retiredAt } = row;
   // A retired token never speaks for what was proven to replace it, or later.
-  const proofs = mergeProofs(readHeldProofs(row.proofs).filter((proof) => !retiredAt || proof.heldSince < retiredAt))
-    .map(({ heldSince: _heldSince, ...proof }): Proof => proof);
+  const proofs = mergeProofs(readHeldProofs(row.proofs).filter((proof) => !retiredAt || proof.heldSince < retiredAt));
   const active = proofs.filter((proof) => proof.method !== 'remembered_device').map((proof) => proof.provenAt.getTime());
   return {
     id: row.id, userId: row.userId, browserId: row.browserId, proofs,

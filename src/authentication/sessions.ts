@@ -8,15 +8,13 @@ import { sessionEnded } from './events.ts';
 
 export type EndReason = 'signed_out' | 'other_account' | 'administrator' | 'password_changed' | 'user_disabled' | 'user_deleted' | 'expired';
 
-/** Published with `[instanceId, sessionId]` (JSON) when a session ends: the form of core/cache.ts. */
-export const sessionSignal = 'session';
-
 /** The job that tells a participant of the end: `{ instanceId, participantId }`. */
 export const logoutJob = 'logout.oidc';
 
 /**
  * Ends a session in one transaction: its grants without offline_access are revoked, and every participant's notice is a
- * job. False: it had ended already, or is none of this instance.
+ * job. False: it had ended already, or is none of this instance. No signal is sent (core/signals.ts: not for sessions):
+ * who asks for a session reads its row.
  */
 export async function end(context: InstanceContext, sessionId: string, reason: EndReason): Promise<boolean> {
   return context.transaction(async (tx) => {
@@ -30,7 +28,6 @@ export async function end(context: InstanceContext, sessionId: string, reason: E
       await tx.core.jobs.enqueue(tx.db, logoutJob, { instanceId: tx.instance.id, participantId: participant.id });
     }
     await append(tx, sessionEnded(session, reason));
-    await tx.core.signals.publish(tx.db, sessionSignal, JSON.stringify([tx.instance.id, sessionId]));
     return true;
   });
 }
