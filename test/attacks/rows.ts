@@ -1,0 +1,73 @@
+/**
+ * What this server must refuse, one row for each kind of attack. A row is tested by every test whose name holds
+ * `attack: {id}`, wherever it stands; `npm run attacks` runs them all and prints the rows with their result. A row
+ * without a test fails, and so does a test that names no row (rows.test.ts).
+ */
+export interface AttackRow {
+  /** `{section}.{name}`; stable. */
+  readonly id: string;
+  /** The doors it is tried at. */
+  readonly where: string;
+  readonly tried: string;
+  /** What the caller sees, and what must not have come of it. */
+  readonly refusal: string;
+}
+
+export const rows: readonly AttackRow[] = [
+  // OAuth and OpenID Connect
+  { id: 'oauth.code-other-client', where: 'token endpoint', tried: 'a code is redeemed by somebody else, twice, or late; a refresh token by somebody else', refusal: '400 invalid_grant; a second use ends what the first one gave' },
+  { id: 'oauth.redirect-exact', where: 'authorization and pushed requests, management API', tried: 'a redirect address that only resembles the registered one, has another scheme, or is one of ours', refusal: '400 on our own page, never a redirect; such an address cannot be saved' },
+  { id: 'oauth.pkce-downgrade', where: 'authorization and token endpoints', tried: 'PKCE is left out, weakened, or half used', refusal: '400 invalid_request or invalid_grant' },
+  { id: 'oauth.iss-mixup', where: 'authorization answers', tried: 'an answer of one instance is taken for one of another', refusal: 'every answer names the whole issuer, in each response mode' },
+  { id: 'oauth.request-object', where: 'pushed requests, authorization endpoint', tried: 'a pushed or signed request is used twice, by others, unsigned, or makes us fetch', refusal: '400 with its code; nothing is fetched' },
+  { id: 'oauth.reauth-honoured', where: 'authorization endpoint', tried: 'prompt, max_age or acr_values are passed over; a broken-off sign-in leaves a stronger session', refusal: 'the person is asked again, or login_required; auth_time and acr are true' },
+  { id: 'oauth.autosubmit-xss', where: 'form_post answers, error pages', tried: 'markup or a script address in whatever is shown back', refusal: 'shown as text; forms lead to registered web addresses only' },
+  { id: 'oauth.logout-redirect', where: 'end-session endpoint', tried: 'somebody is signed out, or sent elsewhere, by a link', refusal: 'a person confirms; 400 for a foreign address or hint' },
+  { id: 'oauth.client-limits', where: 'token, revocation, introspection and device endpoints', tried: 'a client gets more than it is registered for, or does not show who it is', refusal: '401 invalid_client; 400 with the code of the excess' },
+  { id: 'oauth.device-owner', where: 'device page', tried: 'a device code is approved by another browser, guessed, or used again', refusal: '403; the first browser owns it; 429 after few misses' },
+  { id: 'oauth.client-assertion', where: 'token, pushed request, introspection and revocation endpoints', tried: 'an assertion for another server, without end, or used twice', refusal: '401 invalid_client, on every server of the installation' },
+  { id: 'oauth.refresh-race', where: 'token endpoint', tried: 'many use one refresh token at once', refusal: 'one success at most; reuse ends the family, with an event' },
+  { id: 'oauth.resource-unknown', where: 'authorization, token and introspection endpoints, our own APIs', tried: 'an API that is unknown or of another instance; a token at an API that it is not for', refusal: '400 invalid_target; 401; inactive' },
+  { id: 'oauth.sender-constraint', where: 'token and userinfo endpoints, our own APIs', tried: 'a proof is replayed or made for something else; a bound token comes without its key', refusal: '401 with its code' },
+
+  // Tokens and keys
+  { id: 'token.alg-confusion', where: 'everything that takes a JWT', tried: 'the token says with which algorithm or key it wants to be checked', refusal: 'the refusal of that place; nothing is fetched' },
+  { id: 'token.jose-bombs', where: 'everything that takes a JWT, JWE, JWK or key set', tried: 'compression, endless key derivation, giant or hostile keys, a fetch for each unknown key', refusal: 'refused at once; one fetch in a pause' },
+  { id: 'token.cross-instance', where: 'userinfo, introspection, revocation, hints, all APIs', tried: 'what one instance issued is shown to another', refusal: '401; inactive' },
+  { id: 'token.purpose-confusion', where: 'everything that takes a token, code, link or handle', tried: 'one kind is shown where another is expected', refusal: 'each kind is taken at its own place only' },
+  { id: 'token.revocation-sticks', where: 'every place that serves a token or session', tried: 'a disabled user, application, session or instance goes on', refusal: 'invalid_grant, inactive or 401 within a second' },
+
+  // Flows and sessions
+  { id: 'flow.session-fixation', where: 'hosted pages, resumption', tried: 'a planted session or foreign link is adopted; a form is posted from another site', refusal: 'a new session identifier at every sign-in; 400 without the own cookie' },
+  { id: 'flow.reset-host', where: 'links, metadata, redirects', tried: 'an address is built from a header of the request', refusal: 'addresses come from configuration; unknown hosts get 421' },
+  { id: 'flow.rate-key', where: 'password step', tried: 'a limit is dodged by another spelling of name or address', refusal: 'one limit for all spellings; forwarded headers of strangers do not count' },
+
+  // Tenancy
+  { id: 'tenant.idor-matrix', where: 'all routes', tried: 'ids of another instance in path, query, body, header or cursor', refusal: 'as if they did not exist; the other instance stays as it was' },
+  { id: 'tenant.raw-paths', where: 'all services, jobs and tables', tried: 'a query, reference or move that leaves its instance', refusal: 'the database refuses; the sources hold no unscoped access' },
+  { id: 'tenant.cookie-cross', where: 'all pages', tried: 'a cookie of another instance, or one name twice', refusal: 'a stranger; doubled cookies are cleared' },
+  { id: 'tenant.path-confusion', where: 'all routes of an instance', tried: 'a path that router and scope might read differently', refusal: '404' },
+  { id: 'tenant.host-map', where: 'hosts and domains', tried: 'a host serves what is not its own; a domain is claimed without proof', refusal: '404 or 421; 400 or 409' },
+  { id: 'tenant.active-branding', where: 'branding, logo, pages', tried: 'branding that runs script or style', refusal: '400 or 415; images are encoded again and served inert' },
+  { id: 'tenant.same-origin-script', where: 'all pages', tried: 'a script on the shared origin reads pages or codes of another instance', refusal: '403: pages answer navigations of a window only; never a service worker' },
+
+  // Outbound
+  { id: 'out.addresses', where: 'every call that settings or clients cause', tried: 'an address inside, in whatever spelling or by redirect', refusal: 'no packet; redirects are not followed' },
+
+  // Administration
+  { id: 'admin.content-type', where: 'all routes that take a body', tried: 'a body under another type, doubled names, method overrides', refusal: '415 or 400' },
+  { id: 'admin.bootstrap', where: 'first start', tried: 'known or left-over credentials; the first start again', refusal: 'only once; known examples are refused' },
+  { id: 'admin.log-injection', where: 'log, events, error bodies', tried: 'forged lines; secrets in the log; faults that tell', refusal: 'one escaped line each; no secret; a code and nothing more' },
+  { id: 'admin.idempotency', where: 'POSTs with Idempotency-Key', tried: 'the stored answer of somebody else, or for another request', refusal: '422; own answers only' },
+
+  // Inputs
+  { id: 'input.operator-injection', where: 'all routes', tried: 'an object, list or second value where one text is expected', refusal: '400' },
+  { id: 'input.open-redirect', where: 'every parameter that leads somewhere', tried: 'spellings of foreign addresses', refusal: 'own pages or registered addresses only' },
+
+  // Limits
+  { id: 'limit.parameter-size', where: 'all routes', tried: 'giant, deep, compressed or broken input', refusal: '400, 401, 413, 414, 415 or 431, at once, never a fault' },
+  { id: 'limit.anonymous-state', where: 'everything that strangers can begin', tried: 'tables are filled without an account', refusal: '429; rows have an end' },
+];
+
+/** The row that a test's full name speaks of. */
+export const rowOf = (testName: string): string | undefined => /attack: ([a-z]+\.[a-z0-9-]+)/.exec(testName)?.[1];
