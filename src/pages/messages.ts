@@ -55,7 +55,7 @@ function draw(model: PageModel, text: Texts, locale: Locale, context: InstanceCo
     case 'device_confirm': return say(text.deviceConfirmTitle(model.applicationName), text.deviceConfirmText, html`
       <div class="usercode">${model.userCode}</div>
       ${form(model.action, model.fields, html`
-        <button type="submit">${text.connect}</button>
+        <button type="submit" name="confirm" value="yes">${text.connect}</button>
         <button type="submit" name="abort" value="yes" class="second">${text.cancel}</button>`)}`);
     case 'device_done': return model.allowed ? say(text.deviceDoneTitle, text.deviceDoneText) : say(text.deviceDeniedTitle, text.deviceDeniedText);
     case 'form_post': return {
