@@ -9,7 +9,7 @@ import type { Core } from '../core/core.ts';
 import { invalidParameters, Problem } from '../core/errors.ts';
 import { sha256 } from '../core/secrets.ts';
 import type { IdempotencyKey } from '../generated/prisma/client.ts';
-import type { InstanceContext, Principal } from '../tenancy/index.ts';
+import { forEachInstance, type InstanceContext, type Principal } from '../tenancy/index.ts';
 
 export const keptSeconds = 86_400;
 const inFlightSeconds = 120;
@@ -46,9 +46,9 @@ export function replayPosts(app: FastifyInstance, { core }: { core: Core }): voi
     await keepAnswer(reservation, reply, payload).catch((error: unknown) => request.log.warn({ err: error }, 'The answer for an Idempotency-Key could not be kept'));
   });
 
-  core.jobs.schedule('access.purge-idempotency-keys', '11 * * * *', async () => {
-    await core.database.idempotencyKey.deleteMany({ where: { expiresAt: { lt: core.now() } } });
-  });
+  core.jobs.schedule('access.purge-idempotency-keys', '11 * * * *', () => forEachInstance(core, async (context) => {
+    await context.db.idempotencyKey.deleteMany({ where: { expiresAt: { lt: context.now() } } });
+  }));
 }
 
 function readKey(request: FastifyRequest): string | undefined {

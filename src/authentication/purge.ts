@@ -4,7 +4,7 @@
  * have been lost.
  */
 import type { Core } from '../core/core.ts';
-import { instanceContext, listInstances, type InstanceContext } from '../tenancy/index.ts';
+import { forEachInstance, type InstanceContext } from '../tenancy/index.ts';
 import { endAllOfUser, end } from './sessions.ts';
 
 const portion = 1_000;
@@ -15,17 +15,7 @@ const day = 24 * hour;
 const keptSessionDays = 30;
 const unusedBrowserDays = 400;
 
-export async function purgeAll(core: Core): Promise<void> {
-  let after: string | undefined;
-  do {
-    const instances = await listInstances(core, { after, limit: 100 });
-    for (const { id } of instances) {
-      const context = await instanceContext(core, id);
-      if (context) await purgeInstance(context);
-    }
-    after = instances.at(-1)?.id;
-  } while (after !== undefined);
-}
+export const purgeAll = (core: Core): Promise<void> => forEachInstance(core, purgeInstance);
 
 export async function purgeInstance(context: InstanceContext): Promise<void> {
   await endExpiredSessions(context);

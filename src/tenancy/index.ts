@@ -3,7 +3,7 @@ export { isOwnAddress } from './own-address.ts';
 export { createContext, key, withPrincipal, type ContextOptions, type Instance, type InstanceContext, type Principal } from './context.ts';
 export { instanceSettingsSchema, brandingSchema, type Branding, type InstanceSettings } from './settings.ts';
 export { issuerOf, roleOfHost, instanceSlug, type HostRole } from './addresses.ts';
-export { createInstance, firstInstanceId, instanceContext, listInstances, loadInstance, touchInstance, type NewInstance } from './instances.ts';
+export { createInstance, firstInstanceId, forEachInstance, instanceContext, loadInstance, touchInstance, type NewInstance } from './instances.ts';
 export { prepareNewInstances } from './new-instances.ts';
 export { hasInstanceContext, instanceScope } from './instance-scope.ts';
 export { rewriteInstanceHost } from './request-address.ts';

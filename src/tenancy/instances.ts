@@ -150,3 +150,16 @@ export function listInstances(core: Core, options: { after?: string | undefined;
     orderBy: { id: 'asc' }, take: options.limit,
   });
 }
+
+/** Runs `work` in the context of each instance, one after the other: for housekeeping, which is nobody's request. */
+export async function forEachInstance(core: Core, work: (context: InstanceContext) => Promise<void>): Promise<void> {
+  let after: string | undefined;
+  do {
+    const rows = await listInstances(core, { after, limit: 100 });
+    for (const { id } of rows) {
+      const context = await instanceContext(core, id, { principal: { kind: 'system' } });
+      if (context) await work(context);
+    }
+    after = rows.at(-1)?.id;
+  } while (after !== undefined);
+}
