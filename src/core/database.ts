@@ -1,7 +1,7 @@
 /**
  * The database client and the first wall between instances: every query of a scoped model gets the instance of its
  * context. The schema declares no relations, so no nested write exists that could slip past (the second and third
- * walls are in the migrations; docs/decisions/multi-tenancy.md).
+ * walls are in the migrations; docs/decisions/0004-multi-tenancy.md).
  */
 import { PrismaPg } from '@prisma/adapter-pg';
 import { Prisma, PrismaClient } from '../generated/prisma/client.ts';

@@ -577,7 +577,7 @@ CREATE INDEX "OidcRecord_expiresAt_idx" ON "OidcRecord"("expiresAt");
 -- CreateIndex
 CREATE INDEX "IdempotencyKey_expiresAt_idx" ON "IdempotencyKey"("expiresAt");
 
--- From here on by hand: what a Prisma schema cannot say (docs/decisions/multi-tenancy.md).
+-- From here on by hand: what a Prisma schema cannot say (docs/decisions/0004-multi-tenancy.md).
 
 -- A claim without proof keeps nobody else from a host name; a verified one does, over the whole server.
 CREATE UNIQUE INDEX "InstanceDomain_verified_hostname_key" ON "InstanceDomain"("hostname") WHERE "status" = 'verified';

@@ -1,6 +1,6 @@
 /**
  * Reading and writing cookies by exact name. Names carry the instance, because a cookie's Path is no boundary; a
- * cookie that comes twice is a sign of planting and counts as absent (docs/decisions/multi-tenancy.md).
+ * cookie that comes twice is a sign of planting and counts as absent (docs/decisions/0004-multi-tenancy.md).
  */
 
 export type CookieValue = { kind: 'absent' } | { kind: 'duplicate' } | { kind: 'value'; value: string };

@@ -1,7 +1,7 @@
 /**
  * The rows of the OpenID provider (codes, tokens, grants, interactions), read and written in batches over all
  * instances: one reader, one writer and one consumer for each server. Durable, and as fast as memory at eight callers
- * or more (docs/decisions/provider-mounting.md has the figures). The only file beside core and tenancy that may use
+ * or more (docs/decisions/0006-provider-mounting.md has the figures). The only file beside core and tenancy that may use
  * the unscoped client: every statement carries the instance with each key.
  */
 import { createCoalescingReader, createCoalescingWriter } from '../../core/coalesce.ts';

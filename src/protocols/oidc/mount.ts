@@ -1,6 +1,6 @@
 /**
  * One OpenID provider for each instance, built when it is first needed and kept in a bounded cache. `mountFor` is the
- * only place that knows this (docs/decisions/provider-mounting.md).
+ * only place that knows this (docs/decisions/0006-provider-mounting.md).
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { LRUCache } from 'lru-cache';
