@@ -34,11 +34,11 @@ describe('.env.example', () => {
 describe('settings', () => {
   it('are refused all at once, each with what would be right', () => {
     expect(refusals({ PORT: 'eighty', PUBLIC_URL: 'idp.local', DATABASE_URL: 'mysql://x', LOG_LEVEL: 'loud', MASTER_KEY: 'short' })).toEqual([
-      expect.stringMatching(/^PORT /),
+      'PORT must be a whole number from 1 to 65535',
       expect.stringMatching(/^PUBLIC_URL must be an absolute .* but is "idp.local"$/),
       'DATABASE_URL must start with postgresql://',
       expect.stringMatching(/^MASTER_KEY must be 32 random bytes/),
-      expect.stringMatching(/^LOG_LEVEL /),
+      expect.stringMatching(/^LOG_LEVEL must be fatal, /),
     ]);
   });
 

@@ -3,10 +3,14 @@
  */
 import ipaddr from 'ipaddr.js';
 import { z } from 'zod';
+import { parseAllowance } from './core/addresses.ts';
 import { parseMasterKey } from './core/master-key.ts';
 
 const list = z.string().default('').transform((text) => text.split(',').map((item) => item.trim()).filter(Boolean));
-const port = z.coerce.number().int().min(0).max(65535);
+function wholeNumber(least: number, most: number) {
+  const error = `must be a whole number from ${least} to ${most}`;
+  return z.coerce.number({ error }).int(error).min(least, error).max(most, error);
+}
 
 const origin = z.string().transform((text, context) => {
   const url = URL.canParse(text) ? new URL(text) : undefined;
@@ -28,40 +32,43 @@ const isNoExample = [
   'is an example or not random; choose another one',
 ] as const;
 
-/** What is wrong with a master key, in words that go behind its name. */
-function explainMasterKey(text: string): string | undefined {
+/** What a check says against a value; undefined when nothing. */
+function explain(check: () => unknown): string | undefined {
   try {
-    parseMasterKey(text);
+    check();
     return undefined;
   } catch (error) {
-    return (error instanceof Error ? error.message : String(error)).replace(/^MASTER_KEY /, '');
+    return error instanceof Error ? error.message : String(error);
   }
 }
 
 const settings = z.object({
   HOST: z.string().default('127.0.0.1'),
-  PORT: port.default(3000),
+  PORT: wholeNumber(1, 65_535).default(3000),
   PUBLIC_URL: origin.optional(),
   CONSOLE_URL: origin.optional(),
   INSTANCE_HOSTS: z.string().regex(/^\*(\.[a-z0-9-]+)+(:\d+)?$/, 'must look like *.id.example.com').optional(),
   ALLOW_SEVERAL_OWNERS_ON_ONE_ORIGIN: z.stringbool().default(false),
   DATA_DIR: z.string().min(1).default('./data'),
   DATABASE_URL: z.string().regex(/^postgres(ql)?:\/\//, 'must start with postgresql://').optional(),
-  DATABASE_POOL_SIZE: z.coerce.number().int().min(2).max(500).default(16),
+  DATABASE_POOL_SIZE: wholeNumber(2, 500).default(16),
   REDIS_URL: z.string().regex(/^rediss?:\/\//, 'must start with redis:// or rediss://').optional(),
   MASTER_KEY: list.superRefine((keys, context) => {
     for (const key of keys) {
-      const message = explainMasterKey(key);
-      if (message !== undefined) context.addIssue({ code: 'custom', message });
+      const message = explain(() => parseMasterKey(key));
+      if (message !== undefined) context.addIssue({ code: 'custom', message: message.replace(/^MASTER_KEY /, '') });
     }
   }),
   TRUSTED_PROXIES: list.refine((items) => items.every(isCidr), 'must be addresses or CIDR ranges, separated by commas, such as 10.0.0.0/8'),
-  OUTBOUND_ALLOW: list,
+  OUTBOUND_ALLOW: list.superRefine((entries, context) => {
+    const message = explain(() => parseAllowance(entries));
+    if (message !== undefined) context.addIssue({ code: 'custom', message: message.replace(/^OUTBOUND_ALLOW /, '') });
+  }),
   MTLS_CERTIFICATE_HEADER: z.string().regex(/^[a-z0-9-]+$/i, 'must be the name of a header').transform((name) => name.toLowerCase()).optional(),
   METRICS_TOKEN: z.string().min(16, 'must have at least 16 characters').refine(...isNoExample).optional(),
-  LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
-  SHUTDOWN_GRACE_SECONDS: z.coerce.number().int().min(0).max(600).default(15),
-  SAMPLE_APPLICATION_PORT: port.optional(),
+  LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], { error: 'must be fatal, error, warn, info, debug, trace or silent' }).default('info'),
+  SHUTDOWN_GRACE_SECONDS: wholeNumber(0, 600).default(15),
+  SAMPLE_APPLICATION_PORT: wholeNumber(0, 65_535).optional(),
   BOOTSTRAP_ADMIN_USERNAME: z.string().max(64).regex(/^[\p{L}\p{M}\p{N}._@+-]*[\p{L}\p{N}][\p{L}\p{M}\p{N}._@+-]*$/u, 'must consist of letters, digits and . _ - + @').default('admin'),
   BOOTSTRAP_ADMIN_PASSWORD: z.string().min(8, 'must have at least 8 characters').max(256).refine(...isNoExample).optional(),
   BOOTSTRAP_CLIENT_ID: z.string().regex(/^[A-Za-z0-9._-]{3,100}$/, 'must be 3 to 100 letters, digits, dots, dashes or underscores').optional(),
