@@ -2,12 +2,16 @@
  * Ids are a prefix and 26 characters of time-ordered text (48 bits of milliseconds, 80 random bits, Crockford base32,
  * as in ULID), so that rows made together lie together and a list by id is a list by time.
  */
-import { randomBytes } from 'node:crypto';
+import { randomFillSync } from 'node:crypto';
 
 const alphabet = '0123456789abcdefghjkmnpqrstvwxyz';
 
 export type IdPrefix = 'user' | 'app' | 'ou' | 'group' | 'idp' | 'evnt' | 'sess' | 'flow' | 'brow' | 'chal' | 'secr'
   | 'rsrc' | 'key' | 'dom' | 'part' | 'setup' | 'post' | 'req';
+
+// Random bytes in stock: one call for each request cost 3 % of a token request. No byte is used twice.
+const stock = Buffer.alloc(4_096);
+let used = stock.length;
 
 /** Returns a new id such as `user_01k9v6…`. */
 export function newId(prefix: IdPrefix, now: number = Date.now()): string {
@@ -17,8 +21,12 @@ export function newId(prefix: IdPrefix, now: number = Date.now()): string {
     rest = Math.floor(rest / 32);
   }
   // Each random byte gives five bits: 256 is a multiple of 32, so every character is equally likely.
+  if (used + 16 > stock.length) {
+    randomFillSync(stock);
+    used = 0;
+  }
   let random = '';
-  for (const byte of randomBytes(16)) random += alphabet.charAt(byte & 31);
+  for (const end = used + 16; used < end; used += 1) random += alphabet.charAt((stock[used] ?? 0) & 31);
   return `${prefix}_${time}${random}`;
 }
 

@@ -14,8 +14,10 @@ export function setSecurityHeaders(app: FastifyInstance, options: { https: boole
     ...(options.https && { 'strict-transport-security': 'max-age=63072000; includeSubDomains' }),
   };
   // Early, so that an answer which takes over the socket (the OpenID provider) finds them on the raw response too.
-  app.addHook('onRequest', async (_request, reply) => {
-    for (const [name, value] of Object.entries(defaults)) reply.raw.setHeader(name, value);
+  const entries = Object.entries(defaults);
+  app.addHook('onRequest', (_request, reply, done) => {
+    for (const [name, value] of entries) reply.raw.setHeader(name, value);
+    done();
   });
 }
 
@@ -24,10 +26,10 @@ export function setSecurityHeaders(app: FastifyInstance, options: { https: boole
  * instance's pages or codes (Fetch Metadata; browsers that send none are let through).
  */
 export function requireNavigation(app: FastifyInstance): void {
-  app.addHook('onRequest', async (request) => {
+  app.addHook('onRequest', (request, _reply, done) => {
     if (request.headers['service-worker'] !== undefined) throw denied('No service worker may be registered here.');
-    if (request.routeOptions.config.access?.credential !== 'page') return;
-    rejectSubresource(request.headers);
+    if (request.routeOptions.config.access?.credential === 'page') rejectSubresource(request.headers);
+    done();
   });
 }
 

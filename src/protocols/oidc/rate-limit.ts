@@ -1,12 +1,12 @@
 /** The bucket of the application that authenticated: the same one as at the REST API. */
 import type { KoaContextWithOIDC } from 'oidc-provider';
 import { oauthRateLimited, takeForAddress, takeForApplication } from '../../access/index.ts';
-import { rateLimitHeaders } from '../../core/rate-limit.ts';
 import { requestApplication } from './clients.ts';
 import { TooManyRequests } from './errors.ts';
 import { contextOf } from './request-context.ts';
 
-const limited = new WeakSet<object>();
+/** Where a request notes that its application has shown who it is and has paid. */
+const paid = 'applicationLimited';
 
 /**
  * Takes one request from the application's bucket, once per request. Called where the client has shown who it is:
@@ -14,12 +14,12 @@ const limited = new WeakSet<object>();
  * @throws TooManyRequests (429)
  */
 export async function limitApplication(ctx: KoaContextWithOIDC): Promise<void> {
-  if (!ctx.oidc.client || limited.has(ctx)) return;
-  limited.add(ctx);
+  if (!ctx.oidc.client || ctx.state[paid] === true) return;
+  ctx.state[paid] = true;
   const decision = await takeForApplication(contextOf(ctx), requestApplication(ctx));
-  ctx.set(rateLimitHeaders(decision));
   if (decision.allowed) return;
   const { headers, body } = oauthRateLimited(decision);
+  ctx.set(headers);
   throw new TooManyRequests(body.error_description, headers);
 }
 
@@ -28,7 +28,7 @@ const programs = new Set(['token', 'introspection', 'revocation', 'pushed_author
 
 /** Whoever failed to show who it is pays from the bucket of its address: guessing secrets and tokens has an end. */
 export async function limitStrangers(ctx: KoaContextWithOIDC): Promise<void> {
-  if ((ctx.status !== 400 && ctx.status !== 401) || limited.has(ctx) || !programs.has(ctx.oidc.route)) return;
+  if ((ctx.status !== 400 && ctx.status !== 401) || ctx.state[paid] === true || !programs.has(ctx.oidc.route)) return;
   const decision = await takeForAddress(contextOf(ctx));
   if (decision.allowed) return;
   const { status, headers, body } = oauthRateLimited(decision);

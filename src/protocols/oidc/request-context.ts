@@ -4,16 +4,18 @@ import type { KoaContextWithOIDC } from 'oidc-provider';
 import type { InstanceContext } from '../../tenancy/index.ts';
 import { Provider } from './library.ts';
 
-const contexts = new WeakMap<IncomingMessage, InstanceContext>();
+/** On the request itself: weak maps of many short-lived keys cost the garbage collector more than they are worth. */
+const contextKey = Symbol('instance context');
+type Marked = IncomingMessage & { [contextKey]?: InstanceContext };
 
 /** Notes whose request this is; the mount calls it before it hands the request over. */
 export function rememberContext(request: IncomingMessage, context: InstanceContext): void {
-  contexts.set(request, context);
+  (request as Marked)[contextKey] = context;
 }
 
 /** The context of the request that a provider hook runs for. */
 export function contextOf(ctx: { req: IncomingMessage }): InstanceContext {
-  const context = contexts.get(ctx.req);
+  const context = (ctx.req as Marked)[contextKey];
   if (!context) throw new Error('a request reached the OpenID provider without its instance');
   return context;
 }
@@ -26,5 +28,5 @@ export function currentProviderContext(): KoaContextWithOIDC | undefined {
 /** The context at work: the request's, or the given one for jobs. */
 export function currentContext(fallback: InstanceContext): InstanceContext {
   const ctx = currentProviderContext();
-  return ctx === undefined ? fallback : contexts.get(ctx.req) ?? fallback;
+  return ctx === undefined ? fallback : (ctx.req as Marked)[contextKey] ?? fallback;
 }

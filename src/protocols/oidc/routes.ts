@@ -79,8 +79,8 @@ function queryOf(request: FastifyRequest): string {
 /** From the route that matched and its parameters, not from the text that was sent: there is one reading of a path. */
 function pathBelowIssuer(request: FastifyRequest): string {
   const parameters = request.params as Record<string, string>;
-  const template = (request.routeOptions.url ?? '').replace(/^\/t\/:instance/, '');
-  return template.replace(/:([a-zA-Z]+)/g, (_match, name: string) => encodeURIComponent(parameters[name] ?? ''));
+  const template = (request.routeOptions.url ?? '').slice('/t/:instance'.length);
+  return !template.includes(':') ? template : template.replace(/:([a-zA-Z]+)/g, (_match, name: string) => encodeURIComponent(parameters[name] ?? ''));
 }
 
 /** A cookie of ours that comes twice is a sign of planting: the browser counts as a stranger, and both copies go. */

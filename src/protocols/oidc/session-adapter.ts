@@ -3,7 +3,7 @@
  * state), never as one document, so that parallel requests lose nothing. Sessions are made by the flow engine only:
  * what has no account here (a device code being typed in by somebody not signed in) lies in the provider's own table.
  */
-import type { Adapter, AdapterPayload } from 'oidc-provider';
+import type { Adapter, AdapterPayload, KoaContextWithOIDC } from 'oidc-provider';
 import { findApplication } from '../../applications/index.ts';
 import { findLiveSession, findLiveSessionById, sessions, type SessionView } from '../../authentication/index.ts';
 import type { InstanceContext } from '../../tenancy/index.ts';
@@ -18,12 +18,13 @@ interface Found {
   readonly state: string;
 }
 
-const found = new WeakMap<object, Found>();
+const foundKey = 'sessionFound';
+const foundBy = (ctx: KoaContextWithOIDC | undefined): Found | undefined => ctx?.state[foundKey] as Found | undefined;
 const noted = (state: unknown) => JSON.stringify(state ?? null);
 
 /** The session of the request at work, as the flow engine sees it. */
-const views = new WeakMap<object, SessionView>();
-export const sessionViewOf = (ctx: object): SessionView | undefined => views.get(ctx);
+const viewKey = 'sessionView';
+export const sessionViewOf = (ctx: KoaContextWithOIDC): SessionView | undefined => ctx.state[viewKey] as SessionView | undefined;
 
 export function createSessionAdapter(instance: InstanceContext): Adapter {
   const generic = createModelAdapter(instance, 'Session');
@@ -35,13 +36,13 @@ export function createSessionAdapter(instance: InstanceContext): Adapter {
       const view = await findLiveSession(context, token);
       if (view) {
         if (ctx) {
-          found.set(ctx, { token, sessionId: view.id, state: noted(view.protocolState) });
-          views.set(ctx, view);
+          ctx.state[foundKey] = { token, sessionId: view.id, state: noted(view.protocolState) } satisfies Found;
+          ctx.state[viewKey] = view;
         }
         return { ...await toPayload(context, view), jti: token };
       }
       const stored = await generic.find(token);
-      if (stored && ctx) found.set(ctx, { token, sessionId: undefined, state: noted(stored.state) });
+      if (stored && ctx) ctx.state[foundKey] = { token, sessionId: undefined, state: noted(stored.state) } satisfies Found;
       return stored;
     },
 
@@ -52,8 +53,7 @@ export function createSessionAdapter(instance: InstanceContext): Adapter {
     },
 
     async upsert(token, payload, expiresIn) {
-      const ctx = currentProviderContext();
-      const before = ctx && found.get(ctx);
+      const before = foundBy(currentProviderContext());
       if (payload.accountId === undefined) {
         // Nothing to remember of a browser that is not signed in, except a form under way.
         if (payload.state !== undefined) await generic.upsert(token, payload, Math.min(expiresIn ?? 3_600, 3_600));
@@ -70,8 +70,7 @@ export function createSessionAdapter(instance: InstanceContext): Adapter {
 
     async destroy(token) {
       const context = currentContext(instance);
-      const ctx = currentProviderContext();
-      const before = ctx && found.get(ctx);
+      const before = foundBy(currentProviderContext());
       if (before?.token === token && before.sessionId !== undefined) await sessions.retireToken(context, token);
       else await generic.destroy(token);
     },
