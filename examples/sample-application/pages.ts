@@ -12,7 +12,7 @@ const style = `
   p { margin: 0 0 1.2rem; color: var(--soft) }
   table { width: 100%; border-collapse: collapse; font-size: .92rem }
   th, td { padding: .5rem .6rem; text-align: left; vertical-align: top; border-top: 1px solid var(--line); overflow-wrap: anywhere }
-  th { width: 11rem; font-weight: 600 } code { font-size: .9em }
+  th { width: 13rem; font-weight: 600 } code { font-size: .9em }
   .actions { display: flex; flex-wrap: wrap; gap: .7rem; margin-top: 1.5rem } form { margin: 0 }
   button, .button { display: inline-block; padding: .6rem 1.2rem; border: 1px solid var(--accent); border-radius: 9px; background: none; color: var(--accent); font: inherit; text-decoration: none; cursor: pointer }
   .first { background: var(--accent); color: var(--card) }
