@@ -5,7 +5,7 @@ import type { Core } from './core/core.ts';
 import { openDatabase } from './core/database.ts';
 import { checkMasterKey } from './core/master-key-check.ts';
 import { createJobs } from './core/job-queue.ts';
-import { createKeyring, loadOrCreateMasterKey } from './core/keyring.ts';
+import { createKeyring, loadOrCreateMasterKeys } from './core/keyring.ts';
 import { createLogger } from './core/logging.ts';
 import { createMetrics } from './core/metrics.ts';
 import { createOutbound } from './core/outbound.ts';
@@ -33,7 +33,7 @@ export async function createCore({ config, connectionString, logStream, now = ()
   const log = createLogger({ level: config.logLevel }, logStream);
   const metrics = createMetrics();
   const database = openDatabase({ connectionString, poolSize: config.databasePoolSize });
-  const keyring = createKeyring(config.masterKeys.length > 0 ? config.masterKeys : [loadOrCreateMasterKey(config.dataDirectory)]);
+  const keyring = createKeyring(config.masterKeys.length > 0 ? config.masterKeys : loadOrCreateMasterKeys(config.dataDirectory));
   await checkMasterKey(database, keyring);
   const signals = await createSignals({ connectionString, log });
   const passwordHasher = createPasswordHasher();

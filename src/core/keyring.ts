@@ -3,7 +3,7 @@ import { LRUCache } from 'lru-cache';
 import { parseMasterKey } from './master-key.ts';
 import { constantTimeEqual } from './secrets.ts';
 
-export { freshMasterKey, loadOrCreateMasterKey, parseMasterKey } from './master-key.ts';
+export { freshMasterKey, loadOrCreateMasterKey, loadOrCreateMasterKeys, parseMasterKey, replaceMasterKeys } from './master-key.ts';
 
 /** Sealed text that does not open: cut, changed, moved to another place, or under a key not listed. */
 export class SealBroken extends Error {

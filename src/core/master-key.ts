@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { closeSync, fsyncSync, linkSync, mkdirSync, openSync, readFileSync, statSync, unlinkSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, linkSync, mkdirSync, openSync, readFileSync, renameSync, statSync, unlinkSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { randomToken } from './secrets.ts';
 
@@ -49,13 +49,28 @@ export function loadOrCreateMasterKey(dataDirectory: string): string {
   return readMasterKeyFile(path) ?? createMasterKeyFile(dataDirectory, path);
 }
 
+/** The keys of that file, the current one first; more than one only while `rotate-master-key` is at work. */
+export function loadOrCreateMasterKeys(dataDirectory: string): string[] {
+  return splitKeys(loadOrCreateMasterKey(dataDirectory));
+}
+
+/** Puts other keys into the file, the current one first: whole, or the file stays as it is. */
+export function replaceMasterKeys(dataDirectory: string, keys: readonly string[]): void {
+  const path = join(dataDirectory, 'master-key');
+  const temporary = writeTemporary(path, keys.join(','));
+  renameSync(temporary, path);
+  syncFolder(dataDirectory);
+}
+
+const splitKeys = (text: string) => text.split(',').map((key) => key.trim()).filter(Boolean);
+
 function readMasterKeyFile(path: string): string | undefined {
   try {
     if ((statSync(path).mode & 0o007) !== 0) {
       throw new Error(`${path} holds the key to all secrets and must not be readable by everybody; run: chmod 600 '${path}'`);
     }
     const text = readFileSync(path, 'utf8').trim();
-    parseMasterKey(text, path);
+    for (const key of text.split(',')) parseMasterKey(key, path);
     return text;
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
@@ -65,14 +80,7 @@ function readMasterKeyFile(path: string): string | undefined {
 
 function createMasterKeyFile(dataDirectory: string, path: string): string {
   mkdirSync(dataDirectory, { recursive: true, mode: 0o700 });
-  const temporary = `${path}.${randomToken(8)}.new`;
-  const file = openSync(temporary, 'wx', 0o600);
-  try {
-    writeSync(file, `${freshMasterKey()}\n`);
-    fsyncSync(file);
-  } finally {
-    closeSync(file);
-  }
+  const temporary = writeTemporary(path, freshMasterKey());
   try {
     linkSync(temporary, path);                        // unlike rename, refuses to replace
   } catch (error) {
@@ -80,15 +88,31 @@ function createMasterKeyFile(dataDirectory: string, path: string): string {
   } finally {
     unlinkSync(temporary);
   }
-  const directory = openSync(dataDirectory, 'r');
+  syncFolder(dataDirectory);
+  const created = readMasterKeyFile(path);
+  if (created === undefined) throw new Error(`${path} disappeared while it was written`);
+  return created;
+}
+
+function writeTemporary(path: string, text: string): string {
+  const temporary = `${path}.${randomToken(8)}.new`;
+  const file = openSync(temporary, 'wx', 0o600);
+  try {
+    writeSync(file, `${text}\n`);
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+  return temporary;
+}
+
+function syncFolder(folder: string): void {
+  const directory = openSync(folder, 'r');
   try {
     fsyncSync(directory);
   } finally {
     closeSync(directory);
   }
-  const created = readMasterKeyFile(path);
-  if (created === undefined) throw new Error(`${path} disappeared while it was written`);
-  return created;
 }
 
 /** A new master key as base64url, one that `parseMasterKey` accepts. */

@@ -22,16 +22,16 @@ export class DatabaseIsNewer extends Error {}
 export class MigrationFailed extends Error {}
 
 /**
- * Brings the database up to this version.
+ * Brings the database up to this version, or to the migration `last`.
  * @returns the names of the migrations applied now
  * @throws DatabaseIsNewer, MigrationFailed
  */
-export async function applyMigrations(connectionString: string): Promise<string[]> {
+export async function applyMigrations(connectionString: string, last?: string): Promise<string[]> {
   const lock = new pg.Client({ connectionString });
   await lock.connect();
   try {
     await lock.query('SELECT pg_advisory_lock($1)', [advisoryLock]);
-    const known = await migrationNames();
+    const known = (await migrationNames()).filter((name) => last === undefined || name <= last);
     const applied = await appliedMigrations(lock);
     const unknown = applied.filter((name) => !known.includes(name));
     if (unknown.length > 0) {
@@ -51,6 +51,11 @@ export async function applyMigrations(connectionString: string): Promise<string[
   } finally {
     await lock.end();
   }
+}
+
+/** The migrations of this version, and those that the database has; nothing is changed. Both in their order. */
+export async function listMigrations(client: pg.ClientBase): Promise<{ known: string[]; applied: string[] }> {
+  return { known: await migrationNames(), applied: await appliedMigrations(client) };
 }
 
 /** Loads the schema engine; the caller frees it. */
@@ -80,7 +85,7 @@ async function migrationNames(): Promise<string[]> {
   return entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name).sort();
 }
 
-async function appliedMigrations(client: pg.Client): Promise<string[]> {
+async function appliedMigrations(client: pg.ClientBase): Promise<string[]> {
   const table = await client.query<{ exists: boolean }>(`SELECT to_regclass('_prisma_migrations') IS NOT NULL AS exists`);
   if (!table.rows[0]?.exists) return [];
   const rows = await client.query<{ migration_name: string }>(
