@@ -1,5 +1,5 @@
 /** How oidc-provider is set up for one instance: features, hooks and limits. Wire format only; rules live in features. */
-import type { Configuration, KoaContextWithOIDC } from 'oidc-provider';
+import type { Adapter, Configuration, KoaContextWithOIDC } from 'oidc-provider';
 import { levels, sessionCookieName } from '../../authentication/index.ts';
 import { cookieName } from '../../core/http/cookies.ts';
 import type { InstanceContext, KeySet } from '../../tenancy/index.ts';
@@ -15,7 +15,7 @@ import { mutualTls } from './mutual-tls.ts';
 import { renderDeviceDone, renderError, renderUserCodeConfirm, renderUserCodeInput } from './pages.ts';
 import { pairwiseSubject } from './pairwise.ts';
 import { createPolicy, prompts } from './policy.ts';
-import { registration } from './registration.ts';
+import { createClientAdapter, registration } from './registration.ts';
 import { contextOf } from './request-context.ts';
 import { defaultResource, getResourceServerInfo, useGrantedResource } from './resources.ts';
 import { claimsByScope, oidcScopes } from './scopes.ts';
@@ -48,7 +48,7 @@ export function createConfiguration(instance: InstanceContext, keys: KeySet): Co
   const interactionCookie = (name: string) => `${secure ? '__Secure-' : ''}${cookieName(name, instance.instance.id, false)}`;
   const settings: Configuration = {
     acrValues: [...levels, ...Object.keys(instance.instance.settings.acrNames)],
-    adapter: (model) => (model === 'Session' ? createSessionAdapter(instance) : createModelAdapter(instance, model)),
+    adapter: (model) => createAdapter(instance, model),
     claims: { ...claimsByScope, sid: null, iss: null },
     clientBasedCORS: (_ctx, origin, client) => isAllowedOrigin(client as Client, origin),
     cookies: {
@@ -121,6 +121,14 @@ export function createConfiguration(instance: InstanceContext, keys: KeySet): Co
     clockTolerance: 5,
   };
   return settings;
+}
+
+function createAdapter(instance: InstanceContext, model: string): Adapter {
+  switch (model) {
+    case 'Session': return createSessionAdapter(instance);
+    case 'Client': return createClientAdapter(instance);
+    default: return createModelAdapter(instance, model);
+  }
 }
 
 /** The issuer alone is the audience (draft-ietf-oauth-rfc7523bis §4): an assertion made for another server is worth nothing here. */

@@ -10,3 +10,8 @@ export const grantRevoked = (grantId: string, after: { reason: string; userId: s
 export const logoutNoticeFailed = (participantId: string, after: { applicationId: string; sessionId: string; error: string }): NewEvent => ({
   type: 'session.logout_notice_failed', subject: { type: 'session_participant', id: participantId }, after,
 });
+
+/** Somebody may register one application. The subject is the request that gave the token, which itself is a secret. */
+export const initialAccessTokenCreated = (requestId: string): NewEvent => ({
+  type: 'initial_access_token.created', subject: { type: 'request', id: requestId },
+});

@@ -16,7 +16,7 @@ export function createFetch(core: Core): typeof fetch {
     const end = core.metrics.outboundDuration.startTimer({ purpose });
     try {
       const answer = await outbound(input, init);
-      if (reads && answer.status !== 200) failures.set(address, true);
+      if (reads && !(await isDocument(answer))) failures.set(address, true);
       core.metrics.outboundCalls.inc({ purpose, outcome: answer.ok ? 'ok' : 'refused' });
       return answer;
     } catch (error) {
@@ -27,4 +27,15 @@ export function createFetch(core: Core): typeof fetch {
       end();
     }
   };
+}
+
+/** What the library reads is JSON; an answer that is none would be fetched again for each request. */
+async function isDocument(answer: Response): Promise<boolean> {
+  if (answer.status !== 200) return false;
+  try {
+    JSON.parse(await answer.clone().text());
+    return true;
+  } catch {
+    return false;
+  }
 }

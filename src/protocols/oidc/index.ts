@@ -10,6 +10,7 @@ import { registerLogoutWorker } from './backchannel-logout.ts';
 import { registerFlowOrigins } from './interactions.ts';
 import { providerFor } from './mount.ts';
 import { oauthProofKinds } from './proof-kinds.ts';
+import { registrationRoutes } from './registration-routes.ts';
 import { oauthRoutes } from './routes.ts';
 
 export { withdrawConsent } from './grants.ts';
@@ -21,4 +22,5 @@ export async function oidc(app: FastifyInstance, { core }: { core: Core }): Prom
   registerLogoutWorker(core, providerFor);
   core.jobs.schedule('oidc.purge', '*/10 * * * *', async () => { await purgeRecords(core); });
   await app.register(oauthRoutes, { core });
+  await app.register(registrationRoutes);
 }

@@ -14,7 +14,8 @@ import { readInteractionsWithSession } from './interactions.ts';
 import { adaptInternals } from './internals.ts';
 import { Provider } from './library.ts';
 import { limitStrangers } from './rate-limit.ts';
-import { contextOf, rememberContext } from './request-context.ts';
+import { hidePlaceholderSecret } from './registration.ts';
+import { contextOf, endpointOf, rememberContext } from './request-context.ts';
 
 export interface Mount {
   /** Changes when settings, addresses or keys of the instance do: then the next request builds a new one. */
@@ -97,6 +98,7 @@ async function answerFaults(ctx: KoaContextWithOIDC, next: () => Promise<void>):
       ctx.body = { error: 'invalid_request', error_description: 'there is no such endpoint' };
       ctx.status = 404;
     }
+    hidePlaceholderSecret(ctx);
     await limitStrangers(ctx);
   } catch (error) {
     onServerError(contextOf(ctx).core, ctx, error);
@@ -108,7 +110,7 @@ function onServerError(core: Core, ctx: KoaContextWithOIDC, error: unknown): voi
   const context = contextOf(ctx);
   const refusal = refusalOf(error);
   if (!refusal || refusal.status >= 500) {
-    core.log.error({ err: error, requestId: context.requestId, instanceId: context.instance.id, route: ctx.oidc?.route }, 'An OAuth request failed');
+    core.log.error({ err: error, requestId: context.requestId, instanceId: context.instance.id, route: endpointOf(ctx) }, 'An OAuth request failed');
   }
   if (ctx.type === 'text/html') return;
   ctx.status = refusal?.status ?? 500;

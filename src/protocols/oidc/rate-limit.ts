@@ -3,7 +3,7 @@ import type { KoaContextWithOIDC } from 'oidc-provider';
 import { oauthRateLimited, takeForAddress, takeForApplication } from '../../access/index.ts';
 import { requestApplication } from './clients.ts';
 import { TooManyRequests } from './errors.ts';
-import { contextOf } from './request-context.ts';
+import { contextOf, endpointOf } from './request-context.ts';
 
 /** Where a request notes that its application has shown who it is and has paid. */
 const paid = 'applicationLimited';
@@ -28,7 +28,7 @@ const programs = new Set(['token', 'introspection', 'revocation', 'pushed_author
 
 /** Whoever failed to show who it is pays from the bucket of its address: guessing secrets and tokens has an end. */
 export async function limitStrangers(ctx: KoaContextWithOIDC): Promise<void> {
-  if ((ctx.status !== 400 && ctx.status !== 401) || ctx.state[paid] === true || !programs.has(ctx.oidc.route)) return;
+  if ((ctx.status !== 400 && ctx.status !== 401) || ctx.state[paid] === true || !programs.has(endpointOf(ctx) ?? '')) return;
   const decision = await takeForAddress(contextOf(ctx));
   if (decision.allowed) return;
   const { status, headers, body } = oauthRateLimited(decision);

@@ -30,3 +30,6 @@ export function currentContext(fallback: InstanceContext): InstanceContext {
   const ctx = currentProviderContext();
   return ctx === undefined ? fallback : (ctx.req as Marked)[contextKey] ?? fallback;
 }
+
+/** The provider's name of the endpoint; undefined where none matched (a feature that the instance has switched off). */
+export const endpointOf = (ctx: { readonly oidc?: { readonly route: string } }): string | undefined => ctx.oidc?.route;

@@ -3,6 +3,7 @@ import type { Configuration, KoaContextWithOIDC } from 'oidc-provider';
 import { acrName, type Level } from '../../authentication/index.ts';
 import type { InstanceContext } from '../../tenancy/index.ts';
 import { applicationOf, type Client } from './clients.ts';
+import { initialAccessTokenSeconds } from './registration.ts';
 
 /** A page for people lives as long as its flow. */
 const interactionSeconds = 3_600;
@@ -32,8 +33,8 @@ export function lifetimes(instance: InstanceContext): NonNullable<Configuration[
     },
     // Ours says when it ends; without an account there is only a form under way.
     Session: (_ctx, session) => (session.accountId !== undefined && session.exp ? Math.max(1, session.exp - Math.floor(Date.now() / 1000)) : interactionSeconds),
-    InitialAccessToken: 86_400,
-    RegistrationAccessToken: 10 * 365 * 86_400,
+    InitialAccessToken: initialAccessTokenSeconds,
+    RegistrationAccessToken: grantSeconds,
   };
 }
 
