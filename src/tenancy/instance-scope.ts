@@ -39,12 +39,15 @@ export async function instanceScope(app: FastifyInstance, { core }: { core: Core
   app.addHook('onRequest', async (request) => {
     const address = addressOf(request.raw);
     if (address.kind === 'refused') throw address.status === 421 ? misdirected() : notFound('address');
-    if (address.kind !== 'instance') return;
+    // The router decoded the path once more; what it found must be what was read before.
+    const routed = (request.params as { instance?: string }).instance;
+    if (address.kind !== 'instance') {
+      if (routed !== undefined) throw notFound('address');
+      return;
+    }
     request.log = request.log.child({ instanceId: address.instanceId });
     const instance = await loadInstance(core, address.instanceId);
     if (!instance || instance.status === 'deleted' || !isServedAt(core, instance, address.host)) throw instanceNotFound();
-    // The router decoded the path once more; what it found must be what was read here.
-    const routed = (request.params as { instance?: string }).instance;
     if (routed !== undefined && routed !== instance.id) throw instanceNotFound();
     request.instanceContext = createContext(core, instance, {
       requestId: request.id, address: request.ip, userAgent: request.headers['user-agent'],

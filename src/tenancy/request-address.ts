@@ -35,10 +35,10 @@ const consolePaths = /^\/(console|platform)(\/|$)/;
 const wellKnownBefore = /^\/\.well-known\/(oauth-authorization-server|openid-configuration)\/t\/([^/]*)$/;
 
 /**
- * Encoded slashes, dots and percent signs, backslashes, parameters, empty and dot segments, and control characters:
- * no address of ours has them.
+ * Encoded slashes, dots and percent signs, encoded letters and digits (RFC 3986 §2.3: never to be made), backslashes,
+ * parameters, empty and dot segments, and control characters: no address of ours has them.
  */
-const ambiguousPath = /%(?:2[eEfF5]|5[cC]|3[bB]|0|1|7[fF])|%(?![0-9a-fA-F]{2})|[\\;\s]|\/\/|\/\.{1,2}(?:\/|$)|[^\x21-\x7e]/;
+const ambiguousPath = /%(?:2[dDeEfF5]|5[cCfF]|3[bB]|3\d|[46][1-9a-fA-F]|[57][\daA]|7[eEfF]|0|1)|%(?![0-9a-fA-F]{2})|[\\;\s]|\/\/|\/\.{1,2}(?:\/|$)|[^\x21-\x7e]/;
 
 /** Fastify's `rewriteUrl`: turns every address of an instance into `/t/{instance}/…` and remembers how it was asked for. */
 export function rewriteInstanceHost(core: Core): (request: IncomingMessage) => string {

@@ -50,7 +50,7 @@ export const instanceSettingsSchema = z.strictObject({
 export type InstanceSettings = z.infer<typeof instanceSettingsSchema>;
 
 const colour = z.string().regex(/^#[0-9a-fA-F]{6}$/, 'must be a colour such as #0b5fff');
-const httpsLink = z.url({ protocol: /^https$/, hostname: z.regexes.domain }).max(500);
+const httpsLink = z.url({ protocol: /^https$/, hostname: z.regexes.domain }).max(500).refine((text) => !/^[^/]*\/\/[^/?#]*@/.test(text), 'must not have a user name in it');
 const plainText = (length: number) => z.string().max(length).regex(/^[^\p{Cc}\p{Cf}<>]*$/u, 'must be plain text without markup or control characters');
 
 export const brandingSchema = z.strictObject({

@@ -38,7 +38,7 @@ export function sendRaw(port: number, host: string, request: RawRequest): Promis
       socket.write(`${method} ${target} HTTP/1.1\r\n${lines}\r\n`, 'latin1');
       socket.write(typeof body === 'string' ? Buffer.from(body) : new Uint8Array(body), () => { started = performance.now(); });
     });
-    socket.on('data', (chunk) => chunks.push(chunk));
+    socket.on('data', (chunk: Buffer) => chunks.push(chunk));
     // A server that refuses before it has read all may close while we still write: what it answered counts.
     socket.on('error', (error) => { if (chunks.length === 0) reject(error); });
     socket.on('close', () => { if (chunks.length > 0) resolve(parse(Buffer.concat(chunks), performance.now() - started)); else reject(new Error('closed without an answer')); });
