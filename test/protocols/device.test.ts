@@ -37,7 +37,7 @@ describe('device authorization grant (RFC 8628)', () => {
     const confirm = await browser.submit(prefilled, { user_code: device.user_code });
     expect(confirm.text).toContain('Television');
     expect(confirm.text).toContain(device.user_code);
-    const done = await signIn(browser, await browser.submit(confirm, {}), await createPerson(context));
+    const done = await signIn(browser, await browser.submit(confirm, { confirm: 'yes' }), await createPerson(context));
     expect(done.status).toBe(200);
     const tokens = await poll(device);
     expect(tokens.status).toBe(200);
@@ -62,7 +62,7 @@ describe('attack: oauth.device-owner', () => {
     const second = await enter(createBrowser(server.origin), device);
     expect(second.status).toBe(403);
     expect(second.text).not.toContain('Television');
-    expect((await first.submit(confirm, {})).status).toBe(200);
+    expect((await first.submit(confirm, { confirm: 'yes' })).status).toBe(200);
   });
 
   it('another browser cannot approve with the form of the first one', async () => {
@@ -70,14 +70,14 @@ describe('attack: oauth.device-owner', () => {
     const confirm = await enter(createBrowser(server.origin), device);
     const other = createBrowser(server.origin);
     await other.open(`${issuer}/oauth2/device`);
-    expect((await other.submit(confirm, {})).status).toBe(400);
+    expect((await other.submit(confirm, { confirm: 'yes' })).status).toBe(400);
     expect(await poll(device)).toMatchObject({ body: { error: 'authorization_pending' } });
   });
 
   it('a code that was used is used', async () => {
     const device = await startDevice();
     const browser = createBrowser(server.origin);
-    await signIn(browser, await browser.submit(await enter(browser, device), {}), await createPerson(context));
+    await signIn(browser, await browser.submit(await enter(browser, device), { confirm: 'yes' }), await createPerson(context));
     expect((await enter(browser, device)).text).not.toContain('Television');
   });
 

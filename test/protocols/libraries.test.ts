@@ -76,7 +76,7 @@ describe('openid-client', () => {
     const device = await openid.initiateDeviceAuthorization(configuration, { scope: 'openid' });
     const browser = createBrowser(server.origin);
     const confirm = await browser.submit(await browser.open(device.verification_uri), { user_code: device.user_code });
-    await signIn(browser, await browser.submit(confirm, {}), await createPerson(context));
+    await signIn(browser, await browser.submit(confirm, { confirm: 'yes' }), await createPerson(context));
     const tokens = await openid.pollDeviceAuthorizationGrant(configuration, { ...device, interval: 1 });
     expect(tokens.claims()?.sub).toMatch(/^user_/);
   });
