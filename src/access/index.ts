@@ -1,5 +1,5 @@
 /** Who may call what: access tokens at our own APIs, administrators, rate limits, idempotent POSTs. */
-export { managementAudience, managementScopes, platformAudience, platformScopes, type ApiScope } from './scopes.ts';
+export { defineOwnApis, managementAudience, managementScopes, platformAudience, platformScopes, type ApiScope } from './scopes.ts';
 export { assignRole, findPermissions, listAdministrators, removeRole } from './administrators.ts';
 export { builtInRoles, hasPermission, type BuiltInRole } from './roles.ts';
 export { addressGroup, oauthRateLimited, rateLimited, takeForAddress, takeForApplication } from './rate-limit.ts';

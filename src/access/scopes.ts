@@ -1,4 +1,6 @@
 /** The scopes of our own APIs. Each feature's routes name theirs; this is the one list of all. */
+import { defineBuiltInApi } from '../applications/index.ts';
+import type { Core } from '../core/core.ts';
 
 export interface ApiScope { readonly name: string; readonly description: string }
 
@@ -34,3 +36,9 @@ export const managementAudience = (issuer: string) => `${issuer}/api/v1`;
 
 /** The audience of tokens for the platform API. */
 export const platformAudience = (consoleUrl: string) => `${consoleUrl}/platform/v1`;
+
+/** Names our own APIs and their scopes; once for each Core that hands out grants of them. */
+export function defineOwnApis(core: Core): void {
+  defineBuiltInApi(core, { kind: 'management', name: 'Management API', scopes: managementScopes });
+  defineBuiltInApi(core, { kind: 'platform', name: 'Platform API', scopes: platformScopes });
+}
