@@ -115,7 +115,7 @@ export async function dropSealedSecrets(tx: InstanceContext, applicationId: stri
 }
 
 /** What a sealed secret is bound to: sealed text copied to another row does not open. */
-export function secretPlace(context: InstanceContext, secretId: string): string {
+export function secretPlace(context: { instance: { id: string } }, secretId: string): string {
   return `${context.instance.id}/ClientSecret/${secretId}/sealedSecret`;
 }
 

@@ -58,8 +58,17 @@ export async function listMigrations(client: pg.ClientBase): Promise<{ known: st
   return { known: await migrationNames(), applied: await appliedMigrations(client) };
 }
 
-/** Loads the schema engine; the caller frees it. */
+/** Makes a schema engine; the caller frees it. */
 export async function createSchemaEngine(connectionString: string): Promise<SchemaEngine> {
+  const glue = await (loadedEngine ??= loadEngine());
+  const adapter = bindMigrationAwareSqlAdapterFactory(new WholeScriptAdapter({ connectionString, max: 2, idleTimeoutMillis: 100 }));
+  return glue.SchemaEngine.new({ datamodels: undefined }, () => undefined, adapter);
+}
+
+/** Code, not state. Loaded once: the glue knows one instance, and a second one would break what the first still does. */
+let loadedEngine: ReturnType<typeof loadEngine> | undefined;
+
+async function loadEngine() {
   const require = createRequire(import.meta.url);
   const glue = await import('@prisma/schema-engine-wasm/schema_engine_bg');
   const wasm = await readFile(path.join(path.dirname(require.resolve('@prisma/schema-engine-wasm/schema_engine_bg')), 'schema_engine_bg.wasm'));
@@ -67,8 +76,7 @@ export async function createSchemaEngine(connectionString: string): Promise<Sche
   const exports = instance.exports as WebAssembly.Exports & { __wbindgen_start(): void };
   (glue as unknown as { __wbg_set_wasm(exports: WebAssembly.Exports): void }).__wbg_set_wasm(exports);
   exports.__wbindgen_start();
-  const adapter = bindMigrationAwareSqlAdapterFactory(new WholeScriptAdapter({ connectionString, max: 2, idleTimeoutMillis: 100 }));
-  return glue.SchemaEngine.new({ datamodels: undefined }, () => undefined, adapter);
+  return glue;
 }
 
 /** The stock adapter cuts a script at every semicolon, also inside a function body; Postgres reads it whole. */

@@ -1,8 +1,8 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { bareInstance, startTestCore, type TestCore } from '../../test/support/core.ts';
+import { bareInstance, startTestCore, type TestCore, untilSettled } from '../../test/support/core.ts';
 import type { Core } from '../core/core.ts';
-import { freshMasterKey } from '../core/keyring.ts';
+import { createKeyring, freshMasterKey } from '../core/keyring.ts';
 import type { InstanceContext } from '../tenancy/index.ts';
 import { anchorFile, appendAnchors, lastAnchors, readAnchors } from './anchors.ts';
 import { append } from './append.ts';
@@ -30,7 +30,9 @@ async function write(into: InstanceContext, count: number, word = 'note'): Promi
   }
 }
 
+/** Seals what was committed, once transactions of other tests on this PostgreSQL no longer hold it back. */
 async function seal(by: Core = core): Promise<void> {
+  await untilSettled(core);
   const sealer = startSealer(by);
   await sealer.flush();
   await sealer.stop();
@@ -70,7 +72,9 @@ describe('sealing', () => {
     });
     await begun.promise;
     await write(context, 2, 'fast');
-    await seal();
+    const sealer = startSealer(core);
+    await sealer.flush();
+    await sealer.stop();
     expect(await core.database.eventSeal.count()).toBe(0);
     gate.resolve(undefined);
     await slow;
@@ -86,7 +90,7 @@ describe('sealing', () => {
     const sealers = [startSealer(core), startSealer(second)];
     await Promise.all([context, ...others].map((into) => write(into, 60)));
     const written = Date.now();
-    while (await core.database.eventSeal.count() < 240) expect(Date.now() - written).toBeLessThan(1_500);
+    while (await core.database.eventSeal.count() < 240) expect(Date.now() - written).toBeLessThan(3_000);
     await Promise.all(sealers.map((sealer) => sealer.stop()));
     for await (const verdict of verifyEventChains(core)) expect(verdict).toMatchObject({ sound: true, events: 60n });
   });
@@ -104,10 +108,12 @@ describe('sealing', () => {
     await core.database.$executeRawUnsafe(`
       INSERT INTO "Event" ("instanceId", "id", "type", "actor", "subjectType", "subjectId") SELECT 'i' || n, 'evnt_' || n, 'x', '{}', 'x', 'x' FROM generate_series(1, 2000) n`);
     const sealer = startSealer(core);
+    await untilSettled(core);
     await sealer.flush();
     await core.database.$executeRawUnsafe('ANALYZE');
     const before = await rowsRead();
     await write(context, 1);
+    await untilSettled(core);
     await sealer.flush();
     const after = await rowsRead();
     await sealer.stop();
@@ -220,9 +226,9 @@ describe('the master key', () => {
     await seal(rotating);
     expect(await verifyEventChain(core, 'default')).toMatchObject({ sound: false, fault: 'head' });
     expect(await resignChainHeads(rotating)).toEqual([]);
-    const rotated = await test.another({ MASTER_KEY: newKey });
-    expect(await verifyEventChain(rotated, 'default')).toMatchObject({ sound: true, events: 3n });
-    expect(isHeadGenuine(rotated.keyring, await core.database.eventChainHead.findUniqueOrThrow({ where: { instanceId: 'default' } }))).toBe(true);
+    const head = await core.database.eventChainHead.findUniqueOrThrow({ where: { instanceId: 'default' } });
+    expect(isHeadGenuine(createKeyring([newKey]), head)).toBe(true);
+    expect(await resignChainHeads({ ...core, keyring: createKeyring([freshMasterKey()]) })).toEqual(['default']);
   });
 });
 

@@ -3,7 +3,7 @@
  * (`startSealer`), read in commit order without gaps (`readEvents`), and verified on demand (`verifyEventChains`).
  */
 export { append, type NewEvent } from './append.ts';
-export { prepareEventLog, registerEventWorkers } from './partitions.ts';
+export { createPartitionSql, prepareEventLog, registerEventWorkers, selectPartitionMonths } from './partitions.ts';
 export { readEvents, type EventHandler } from './readers.ts';
 export { startSealer, type Sealer } from './seal.ts';
 export { resignChainHeads } from './resign.ts';

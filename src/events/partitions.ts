@@ -19,32 +19,40 @@ export function registerEventWorkers(core: Core): void {
 /** Makes the partitions of this month and the next ones that are absent. */
 export async function ensurePartitions(core: Core): Promise<void> {
   const months = Array.from({ length: monthsAhead + 1 }, (_, ahead) => monthOf(core.now(), ahead));
-  const rows = await core.database.$queryRawUnsafe<{ name: string }[]>(`
-    SELECT c.relname::text AS name FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid WHERE i.inhparent = '"Event"'::regclass`);
-  const present = new Set(rows.map((row) => row.name));
-  for (const { name, from, to } of months.filter((month) => !present.has(month.name))) {
+  const present = new Set((await core.database.$queryRawUnsafe<{ month: string }[]>(selectPartitionMonths)).map((row) => row.month));
+  for (const month of months.filter((wanted) => !present.has(wanted))) {
     try {
-      await makePartition(core.database, name, from, to);
+      await makePartition(core.database, month);
     } catch (error) {
       // The default partition holds events of that month (a clock that ran ahead): they stay there, which costs speed only.
-      core.log.warn({ err: error, partition: name }, 'A partition of the event log could not be made; its events stay in the default one');
+      core.log.warn({ err: error, month }, 'A partition of the event log could not be made; its events stay in the default one');
     }
   }
 }
 
-async function makePartition(database: Database, name: string, from: string, to: string): Promise<void> {
+/** Which months have a partition: `month`, such as 2026-11. */
+export const selectPartitionMonths = `
+  SELECT replace(right(c.relname::text, 7), '_', '-') AS month FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+  WHERE i.inhparent = '"Event"'::regclass AND c.relname ~ '^Event_[0-9]{4}_[0-9]{2}$' ORDER BY 1`;
+
+/** Makes the partition of a month, such as 2026-11. */
+export function createPartitionSql(month: string): string {
+  const [year = 0, number = 0] = month.split('-').map(Number);
+  const next = monthOf(new Date(Date.UTC(year, number - 1)), 1);
+  return `CREATE TABLE IF NOT EXISTS "Event_${month.replace('-', '_')}" PARTITION OF "Event" FOR VALUES FROM ('${month}-01T00:00:00Z') TO ('${next}-01T00:00:00Z')`;
+}
+
+async function makePartition(database: Database, month: string): Promise<void> {
   await database.$transaction(async (tx) => {
     // Waiting for the lock on the log would make every writer wait behind us.
     await tx.$executeRawUnsafe(`SET LOCAL lock_timeout = '3s'`);
     await tx.$executeRawUnsafe(`SELECT pg_advisory_xact_lock(${advisoryLock})`);
-    await tx.$executeRawUnsafe(`CREATE TABLE IF NOT EXISTS "${name}" PARTITION OF "Event" FOR VALUES FROM ('${from}') TO ('${to}')`);
+    await tx.$executeRawUnsafe(createPartitionSql(month));
   });
 }
 
-function monthOf(now: Date, ahead: number): { name: string; from: string; to: string } {
-  const firstDay = (months: number) => new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() + months, 1)).toISOString().slice(0, 10);
-  const from = firstDay(ahead);
-  return { name: `Event_${from.slice(0, 7).replace('-', '_')}`, from: `${from}T00:00:00Z`, to: `${firstDay(ahead + 1)}T00:00:00Z` };
+function monthOf(now: Date, ahead: number): string {
+  return new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() + ahead, 1)).toISOString().slice(0, 7);
 }
 
 /**

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { bareInstance, startTestCore, type TestCore } from '../../test/support/core.ts';
+import { bareInstance, startTestCore, type TestCore, untilSettled } from '../../test/support/core.ts';
 import type { InstanceContext } from '../tenancy/index.ts';
 import { append } from './append.ts';
 import { ensurePartitions, prepareEventLog } from './partitions.ts';
@@ -14,8 +14,10 @@ afterAll(() => test.close());
 
 let made = 0;
 const freshInstance = () => bareInstance(test.core, `reader-${(made += 1)}`);
-const write = (context: InstanceContext, id: string) =>
-  context.transaction((tx) => append(tx, { type: 'note.made', subject: { type: 'note', id } }));
+async function write(context: InstanceContext, id: string): Promise<void> {
+  await context.transaction((tx) => append(tx, { type: 'note.made', subject: { type: 'note', id } }));
+  await untilSettled(test.core);
+}
 
 describe('readers of the event log', () => {
   it('get each event once, in order and in batches, each reader for itself', async () => {
@@ -50,6 +52,7 @@ describe('readers of the event log', () => {
     const reading = (async () => {
       for (;;) {
         const last = !writing;
+        if (last) await untilSettled(test.core);
         const count = await readEvents(context, 'busy', async (_tx, events) => { seen.push(...events.map((event) => event.subjectId)); }, 10);
         if (last && count === 0) return;
       }

@@ -55,3 +55,16 @@ export async function bareInstance(core: Core, id: string, options: ContextOptio
     settings: instanceSettingsSchema.parse({}), branding: brandingSchema.parse({}),
   }, options);
 }
+
+/**
+ * Waits until nothing holds back the readers of the log. Transactions of all databases of a PostgreSQL count, so tests
+ * that run beside can delay it.
+ */
+export async function untilSettled(core: Core): Promise<void> {
+  for (const end = Date.now() + 15_000; Date.now() < end;) {
+    const [row] = await core.database.$queryRawUnsafe<{ settled: boolean }[]>(`SELECT COALESCE(max("transactionId"), 0) < event_horizon() AS settled FROM "Event"`);
+    if (row?.settled) return;
+    await new Promise((resolve) => { setTimeout(resolve, 20); });
+  }
+  throw new Error('a transaction stayed open for 15 seconds');
+}
