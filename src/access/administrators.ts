@@ -2,7 +2,7 @@
 import { createInstanceCache, type InstanceCache } from '../core/cache.ts';
 import { perCore } from '../core/core.ts';
 import type { AdministratorAssignment } from '../generated/prisma/client.ts';
-import { loadUser, onUserChanged } from '../directory/index.ts';
+import { loadUser, onUserChanged, type UserClosing } from '../directory/index.ts';
 import { append } from '../events/index.ts';
 import { instanceContext, type InstanceContext } from '../tenancy/index.ts';
 import { administratorNotFound, lastOwnerStays } from './errors.ts';
@@ -44,14 +44,24 @@ export function assignRole(context: InstanceContext, userId: string, role: Built
 /** @throws Problem 404 when the user does not have it, 409 for the last owner */
 export function removeRole(context: InstanceContext, userId: string, role: BuiltInRole): Promise<void> {
   return changeRoles(context, userId, async (tx) => {
-    // Locked, so that two owners who remove each other leave one.
-    const holders = await tx.db.$queryRaw<{ userId: string }[]>`
-      SELECT "userId" FROM "AdministratorAssignment" WHERE "instanceId" = ${tx.instance.id} AND "role" = ${role} ORDER BY "userId" FOR UPDATE`;
-    if (!holders.some((holder) => holder.userId === userId)) throw administratorNotFound();
-    if (role === 'owner' && holders.length === 1) throw lastOwnerStays();
-    await tx.db.administratorAssignment.deleteMany({ where: { userId, role } });
+    if (role === 'owner') await rejectLastOwner(tx, userId);
+    const { count } = await tx.db.administratorAssignment.deleteMany({ where: { userId, role } });
+    if (count === 0) throw administratorNotFound();
     await append(tx, events.roleRemoved(userId, role));
   });
+}
+
+/** An instance keeps an owner who can sign in: the last one is neither deleted, disabled nor locked, and does not expire. */
+export const keepLastOwner: UserClosing = (tx, before) => rejectLastOwner(tx, before.id);
+
+/** @throws Problem 409 when the user is an owner and no other one may sign in without end */
+async function rejectLastOwner(tx: InstanceContext, userId: string): Promise<void> {
+  if (await tx.db.administratorAssignment.count({ where: { userId, role: 'owner' } }) === 0) return;
+  // Locked, so that two owners who remove each other leave one.
+  const owners = await tx.db.$queryRaw<{ userId: string }[]>`
+    SELECT "userId" FROM "AdministratorAssignment" WHERE "instanceId" = ${tx.instance.id} AND "role" = 'owner' ORDER BY "userId" FOR UPDATE`;
+  const others = owners.map((owner) => owner.userId).filter((id) => id !== userId);
+  if (await tx.db.user.count({ where: { id: { in: others }, status: 'enabled', expiresAt: null } }) === 0) throw lastOwnerStays();
 }
 
 async function changeRoles(context: InstanceContext, userId: string, work: (tx: InstanceContext) => Promise<void>): Promise<void> {

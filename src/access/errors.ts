@@ -28,4 +28,4 @@ export const permissionMissing = (permission: string) => new Problem({
 });
 
 export const administratorNotFound = () => notFound('administrator');
-export const lastOwnerStays = () => conflict('Operation.Failure.Administrator.Last', 'This is the last owner; make somebody else an owner first.');
+export const lastOwnerStays = () => conflict('Operation.Failure.Administrator.Last', 'This is the last owner who can sign in; make somebody else an owner first.');

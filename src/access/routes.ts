@@ -4,18 +4,18 @@ import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { Core } from '../core/core.ts';
 import type { RouteAccess } from '../core/http/access.ts';
 import { answers, noContent } from '../core/http/answers.ts';
-import { defineBuiltInApi } from '../applications/index.ts';
-import { assignRole, listAdministrators, removeRole } from './administrators.ts';
+import { onUserClosing } from '../directory/index.ts';
+import { assignRole, keepLastOwner, listAdministrators, removeRole } from './administrators.ts';
 import type { BuiltInRole } from './roles.ts';
 import { administratorPage, administratorParams } from './schemas.ts';
-import { managementScopes, platformScopes } from './scopes.ts';
+import { defineOwnApis } from './scopes.ts';
 
 const read: RouteAccess = { credential: 'bearer', scope: 'administrator:read', permission: 'access.administrators.read' };
 const manage: RouteAccess = { credential: 'bearer', scope: 'administrator:manage', permission: 'access.administrators.manage' };
 
 export async function access(app: FastifyInstance, { core }: { core: Core }): Promise<void> {
-  defineBuiltInApi(core, { kind: 'management', name: 'Management API', scopes: managementScopes });
-  defineBuiltInApi(core, { kind: 'platform', name: 'Platform API', scopes: platformScopes });
+  defineOwnApis(core);
+  onUserClosing(core, keepLastOwner);
 
   const routes = app.withTypeProvider<ZodTypeProvider>();
   const tags = ['Administrators'];

@@ -23,7 +23,7 @@ export { consentWithoutAsking } from './consents.ts';
 export { registerAssignmentCheck, type AssignmentCheck } from './assignments.ts';
 
 export { findLiveSession, findLiveSessionById } from './live-sessions.ts';
-export { logoutJob, type EndReason } from './sessions.ts';
+export { logoutJob, type EndReason, type LogoutNotice } from './sessions.ts';
 const { addParticipant, addToken, end, endAllOfUser, issueToken, retireToken, setProtocolState } = sessionVerbs;
 export const sessions = { addParticipant, addToken, end, endAllOfUser, issueToken, retireToken, setProtocolState };
 

@@ -1,7 +1,7 @@
 /**
  * Housekeeping: rows whose time has passed, in small portions so that no lock is held for long. Nothing depends on it:
- * every read tests the time itself. And the sessions of accounts that were closed end here, should the news of it
- * have been lost.
+ * every read tests the time itself. Sessions that ran out, and those of accounts whose time is over, end here, so that
+ * their applications hear of it.
  */
 import type { Core } from '../core/core.ts';
 import { forEachInstance, type InstanceContext } from '../tenancy/index.ts';

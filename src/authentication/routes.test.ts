@@ -59,11 +59,14 @@ describe('/api/v1/sessions', () => {
     expect((await server.api(method, path)).status).toBe(status);
   });
 
-  it('follows the disabling of an account within a second', async () => {
-    const { userId, sessionId } = await signedIn('closed');
-    const status = await server.api('POST', `/users/${userId}/disable`);
-    expect(status.status).toBeLessThan(300);
-    await expect.poll(async () => ((await server.api('GET', `/sessions/${sessionId}`)).body as { endReason: string | null }).endReason, { timeout: 1_000 }).toBe('user_disabled');
+  it.each<[string, (userId: string) => Promise<{ status: number }>]>([
+    ['disabled', (userId) => server.api('POST', `/users/${userId}/disable`)],
+    ['locked', (userId) => server.api('POST', `/users/${userId}/lock`)],
+    ['over', (userId) => server.api('PATCH', `/users/${userId}`, { expiresAt: '2020-01-01T00:00:00Z' })],
+  ])('end with an account that is %s, in the same transaction', async (how, close) => {
+    const { userId, sessionId } = await signedIn(`closed-${how}`);
+    expect((await close(userId)).status).toBe(200);
+    expect(await server.api('GET', `/sessions/${sessionId}`)).toMatchObject({ body: { endReason: 'user_disabled' } });
   });
 });
 

@@ -4,8 +4,8 @@ import type { Core } from '../core/core.ts';
 import type { RouteAccess } from '../core/http/access.ts';
 import { answers, noContent } from '../core/http/answers.ts';
 import { registerProofKinds } from '../core/proof-registry.ts';
-import { loadUser } from '../directory/index.ts';
-import { endSessionsOfClosedAccounts } from './closed-accounts.ts';
+import { loadUser, onUserClosing } from '../directory/index.ts';
+import { endSessionsOfClosedUser } from './closed-accounts.ts';
 import { registerFlowOrigin } from './flow/origins.ts';
 import { setPassword } from './passwords.ts';
 import { authenticationProofKinds } from './proof-kinds.ts';
@@ -24,8 +24,7 @@ export async function authentication(app: FastifyInstance, { core }: { core: Cor
   registerProofKinds(core, ...authenticationProofKinds);
   registerFlowOrigin(core, setupOrigin);
   core.jobs.schedule('authentication.purge', '*/10 * * * *', () => purgeAll(core));
-  const stop = endSessionsOfClosedAccounts(core);
-  app.addHook('onClose', async () => { await stop(); });
+  onUserClosing(core, endSessionsOfClosedUser);
   await app.register(sessions, { prefix: '/api/v1/sessions' });
   await app.register(ofUser, { prefix: '/api/v1/users/:userId' });
 }

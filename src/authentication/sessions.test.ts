@@ -42,7 +42,8 @@ describe('the end of a session', () => {
     const participants = await setting.context.db.sessionParticipant.findMany({ where: { sessionId: session.id } });
     expect(participants.map((row) => row.logoutState)).toEqual(['pending', 'pending']);
     expect(setting.jobs).toHaveLength(2);
-    expect(setting.jobs).toEqual(expect.arrayContaining(participants.map((row) => ({ name: 'logout.oidc', data: { instanceId: 'default', participantId: row.id } }))));
+    expect(setting.jobs).toEqual(expect.arrayContaining(participants.map((row) => ({
+      name: 'logout.oidc', data: { instanceId: 'default', participantId: row.id, sessionId: session.id, applicationId: row.applicationId, userId: session.userId, sid: row.sid } }))));
     expect(await findLiveSession(setting.context, token)).toBeUndefined();
     expect(await findLiveSessionById(setting.context, session.id)).toBeUndefined();
     expect(await setting.context.db.event.count({ where: { type: 'session.ended', subjectId: session.id } })).toBe(1);

@@ -1,5 +1,6 @@
 /** Sessions: their tokens, the applications that take part, and their end. They are made in flow/complete.ts only. */
 import { newId } from '../core/ids.ts';
+import type { JobData } from '../core/jobs.ts';
 import { randomToken, sha256 } from '../core/secrets.ts';
 import { append } from '../events/index.ts';
 import { Prisma } from '../generated/prisma/client.ts';
@@ -8,8 +9,17 @@ import { sessionEnded } from './events.ts';
 
 export type EndReason = 'signed_out' | 'other_account' | 'administrator' | 'password_changed' | 'user_disabled' | 'user_deleted' | 'expired';
 
-/** The job that tells a participant of the end: `{ instanceId, participantId }`. */
+/** The job that tells a participant of the end: a `LogoutNotice`. */
 export const logoutJob = 'logout.oidc';
+
+/** Holds all that the notice says, as the session's rows go with a deleted user. */
+export interface LogoutNotice extends JobData {
+  readonly participantId: string;
+  readonly sessionId: string;
+  readonly applicationId: string;
+  readonly userId: string;
+  readonly sid: string | null;
+}
 
 /**
  * Ends a session in one transaction: its grants without offline_access are revoked, and every participant's notice is a
@@ -24,8 +34,9 @@ export async function end(context: InstanceContext, sessionId: string, reason: E
     const participants = await tx.db.sessionParticipant.findMany({ where: { sessionId } });
     await revokeGrants(tx, participants.flatMap(({ grantId }) => grantId ?? []));
     await tx.db.sessionParticipant.updateMany({ where: { sessionId, protocol: 'oidc' }, data: { logoutState: 'pending' } });
-    for (const participant of participants.filter(({ protocol }) => protocol === 'oidc')) {
-      await tx.core.jobs.enqueue(tx.db, logoutJob, { instanceId: tx.instance.id, participantId: participant.id });
+    for (const { id, applicationId, sid } of participants.filter(({ protocol }) => protocol === 'oidc')) {
+      const notice: LogoutNotice = { instanceId: tx.instance.id, participantId: id, sessionId, applicationId, userId: session.userId, sid };
+      await tx.core.jobs.enqueue(tx.db, logoutJob, notice);
     }
     await append(tx, sessionEnded(session, reason));
     return true;
@@ -55,6 +66,18 @@ async function revokeGrants(tx: InstanceContext, grantIds: string[]): Promise<vo
          SELECT 1 FROM "OidcRecord" g
           WHERE g."instanceId" = r."instanceId" AND g.model = 'Grant' AND g.id = CASE WHEN r.model = 'Grant' THEN r.id ELSE r."grantId" END
             AND 'offline_access' = ANY(string_to_array(g.payload->'openid'->>'scope', ' ')))`;
+}
+
+/** Deletes all that was granted in the sessions of a user who goes, also what would outlive them. */
+export async function revokeAllOfUser(tx: InstanceContext, userId: string): Promise<void> {
+  await tx.db.$executeRaw`
+    WITH granted AS (
+      SELECT p."grantId" FROM "SessionParticipant" p
+        JOIN "Session" s ON s."instanceId" = p."instanceId" AND s.id = p."sessionId"
+       WHERE p."instanceId" = ${tx.instance.id} AND s."userId" = ${userId} AND p."grantId" IS NOT NULL)
+    DELETE FROM "OidcRecord" r
+     WHERE r."instanceId" = ${tx.instance.id}
+       AND (r."grantId" IN (SELECT "grantId" FROM granted) OR (r.model = 'Grant' AND r.id IN (SELECT "grantId" FROM granted)))`;
 }
 
 export interface NewParticipant {

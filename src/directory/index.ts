@@ -2,6 +2,7 @@
 export { createUser, deleteUser, disableUser, enableUser, findUserById, findUserByIdentifier, loadUser, loadUserForUpdate, lockUser, noteSignIn, unlockUser, updateUser, type Proven } from './users.ts';
 export { isUsable, viewUser, type User } from './user.ts';
 export { isUserUsable, onUserChanged } from './user-status.ts';
+export { onUserClosing, type UserClosing } from './closing.ts';
 export { foldIdentifier, foldPhone } from './identifiers.ts';
 export { userIdSchema, type CreateUser, type UpdateUser, type UserStatus } from './schemas.ts';
 export { userNotFound } from './errors.ts';

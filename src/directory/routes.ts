@@ -55,7 +55,7 @@ async function users(app: FastifyInstance): Promise<void> {
   });
 
   routes.delete('/:userId', {
-    schema: { operationId: 'deleteUser', summary: 'Delete a user', description: 'With everything of the user but the event log.', tags, params, headers: ifMatchHeader, response: answers({ 204: noContent }, 412) },
+    schema: { operationId: 'deleteUser', summary: 'Delete a user', description: 'With everything of the user but the event log. Sessions end first, and their applications are notified. The last owner stays (409).', tags, params, headers: ifMatchHeader, response: answers({ 204: noContent }, 412) },
     config: { access: manage },
   }, async ({ instanceContext: context, params: { userId }, headers }, reply) => {
     await deleteUser(context, userId, { ifMatch: headers['if-match'] });

@@ -6,6 +6,7 @@ import { append } from '../events/index.ts';
 import type { Prisma } from '../generated/prisma/client.ts';
 import { key, type InstanceContext } from '../tenancy/index.ts';
 import { claimIdentifiers, identifierKeys } from './claim-identifiers.ts';
+import { closeUser } from './closing.ts';
 import { identifierTaken, userNotFound } from './errors.ts';
 import { userCreated, userDeleted, userStatusChanged, userUpdated } from './events.ts';
 import { foldIdentifier, foldPhone } from './identifiers.ts';
@@ -81,7 +82,7 @@ export async function findUserByIdentifier(context: InstanceContext, typed: stri
 
 /**
  * Changes what `change` names; null clears. A new e-mail address or telephone number is not verified.
- * @throws Problem 404, 409 (identifier taken), 412 (`ifMatch` is of an older version)
+ * @throws Problem 404, 409 (identifier taken, or the last owner would expire), 412 (`ifMatch` is of an older version)
  */
 export function updateUser(context: InstanceContext, userId: string, change: UpdateUser, options: { ifMatch?: string | undefined } & Proven = {}): Promise<User> {
   return refusingTwins(change, () => context.transaction(async (tx) => {
@@ -101,23 +102,27 @@ export function updateUser(context: InstanceContext, userId: string, change: Upd
       ...(options.phoneVerified !== undefined && { phoneVerified: options.phoneVerified }),
     });
     await append(tx, userUpdated(before, after));
-    if (after.expiresAt?.getTime() !== before.expiresAt?.getTime()) await announceUser(tx, userId);
+    if (after.expiresAt?.getTime() !== before.expiresAt?.getTime()) {
+      if (after.expiresAt !== null) await closeUser(tx, before, after);
+      await announceUser(tx, userId);
+    }
     return after;
   })).then((user) => forgetUser(context, user));
 }
 
 export const enableUser = (context: InstanceContext, userId: string) => setStatus(context, userId, 'enabled', 'enabled');
-/** Its sessions and tokens end (authentication follows the event and the signal). */
+/** Sessions and tokens end with it (closing.ts). @throws Problem 404, 409 (the last owner) */
 export const disableUser = (context: InstanceContext, userId: string) => setStatus(context, userId, 'disabled', 'disabled');
 export const lockUser = (context: InstanceContext, userId: string) => setStatus(context, userId, 'locked', 'locked');
 /** A disabled user stays disabled: unlocking is no way around an administrator. */
 export const unlockUser = (context: InstanceContext, userId: string) => setStatus(context, userId, 'enabled', 'unlocked', 'locked');
 
-/** @throws Problem 404, 412 */
+/** Deletes a user with all that belongs to it; sessions end first. @throws Problem 404, 409 (the last owner), 412 */
 export async function deleteUser(context: InstanceContext, userId: string, options: { ifMatch?: string | undefined } = {}): Promise<void> {
   await context.transaction(async (tx) => {
     const before = await loadUserForUpdate(tx, userId);
     checkEntityTag(options.ifMatch, before.version);
+    await closeUser(tx, before, undefined);
     await tx.db.user.delete({ where: key(tx, userId) });
     await append(tx, userDeleted(before));
     await announceUser(tx, userId);
@@ -143,6 +148,7 @@ async function setStatus(context: InstanceContext, userId: string, status: UserS
     if (before.status === status || (onlyFrom && before.status !== onlyFrom)) return before;
     const after = await write(tx, before, { status });
     await append(tx, userStatusChanged(how, before, after));
+    if (status !== 'enabled') await closeUser(tx, before, after);
     await announceUser(tx, userId);
     return after;
   });

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createInstance, type InstanceContext, loadKeySet } from '../../src/tenancy/index.ts';
 import { findLiveSession } from '../../src/authentication/index.ts';
 import { createBrowser, formOf, type Browser } from '../support/browser.ts';
-import { authorizeCode, authorizeUrl, createClient, createPerson, createPkce, exchange, signIn, type SignedIn, startProtocolServer } from '../support/oidc.ts';
+import { authorizeCode, authorizeUrl, createClient, createPerson, createPkce, exchange, post, signIn, type SignedIn, startProtocolServer } from '../support/oidc.ts';
 import type { TestServer } from '../support/server.ts';
 
 let server: TestServer;
@@ -195,5 +195,23 @@ describe('back-channel logout', () => {
     expect(await participant()).toMatchObject({ logoutState: 'pending', logoutError: expect.stringContaining('500') as string });
     answerWith = 200;
     await until(async () => (await participant()).logoutState === 'delivered');
+  });
+
+  it('tells of a deleted user too, whose rows are gone, and ends what was granted beyond the session', async () => {
+    const client = await createClient(context, { oidc: { backchannelLogoutUri: `${receiverUrl}/deleted` } });
+    const signedIn = await authorizeCode(context, { client, parameters: { scope: 'openid offline_access', prompt: 'consent' } });
+    const { refresh_token: refreshToken } = (await exchange(issuer, signedIn)).body;
+    expect(refreshToken).toBeTypeOf('string');
+    const { id: userId } = signedIn.person.user;
+    const { id: sessionId } = await context.db.session.findFirstOrThrow({ where: { userId } });
+    const { sid } = await context.db.sessionParticipant.findFirstOrThrow({ where: { sessionId } });
+    received.length = 0;
+    expect((await server.api('DELETE', `/users/${userId}`)).status).toBe(204);
+    expect(await context.db.oidcRecord.count({ where: { userId } })).toBe(0);
+    expect((await post(issuer, 'token', { grant_type: 'refresh_token', refresh_token: String(refreshToken) }, client)).body['error']).toBe('invalid_grant');
+    expect(await context.db.event.findMany({ where: { OR: [{ subjectId: sessionId }, { subjectId: userId, type: 'user.deleted' }], type: { in: ['session.ended', 'user.deleted'] } }, orderBy: { id: 'asc' } }))
+      .toMatchObject([{ type: 'session.ended', after: { userId, reason: 'user_deleted' } }, { type: 'user.deleted' }]);
+    await until(() => received.some(({ path }) => path === '/deleted'));
+    expect(decodeJwt(received.find(({ path }) => path === '/deleted')?.token ?? '')).toMatchObject({ sub: userId, sid });
   });
 });

@@ -89,6 +89,8 @@ async function completeInTransaction(tx: InstanceContext, flow: FlowState, prese
   const { user, application, facts } = situation;
   if (!user) throw new Error('a complete flow has a user');
 
+  // Before the session, as one who disables a user takes their rows: two transactions in one order cannot deadlock.
+  if (facts.proofs.length > 0) await noteSignIn(tx, user.id);
   const made = await makeSession(tx, situation, user.id, browserId, presented.token);
   const answers = { ...flow.answers, completedAt: tx.now(), sessionChanged: made.isNew };
   if (!await advance(tx, flow, { status: 'completed', answers: writeAnswers(answers), sessionId: made.id, sealedPending: null })) throw changed();
@@ -99,10 +101,7 @@ async function completeInTransaction(tx: InstanceContext, flow: FlowState, prese
     await endAllOfUser(tx, user.id, 'password_changed', made.id);
   }
   if (application && facts.allowed) await storeConsent(tx, user.id, application.id, askedConsent(flow.request));
-  if (facts.proofs.length > 0) {
-    await noteSignIn(tx, user.id);
-    await rememberSignIn(tx, browserId, user.id, flow.answers.remember ?? false);
-  }
+  if (facts.proofs.length > 0) await rememberSignIn(tx, browserId, user.id, flow.answers.remember ?? false);
   // Only what is new needs a new token: a session that was merely continued keeps its own.
   const token = facts.proofs.length > 0 || made.isNew ? await issueToken(tx, made.id) : undefined;
   const session = await loadSessionInTransaction(tx, made.id);
