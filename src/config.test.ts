@@ -53,7 +53,7 @@ describe('settings', () => {
   });
 });
 
-describe('admin.bootstrap: known and weak secrets are refused', () => {
+describe('attack: admin.bootstrap: known and weak secrets are refused', () => {
   it.each([
     ['MASTER_KEY', 'AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA'],
     ['MASTER_KEY', '000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f'],

@@ -56,7 +56,7 @@ export async function createCore({ config, connectionString, logStream, now = ()
 
   const core: Core = {
     config, log, database, keyring, signals, metrics, passwordHasher, rateLimiter, now,
-    jobs: createJobs({ connectionString, log }),
+    jobs: createJobs({ connectionString, log, metrics }),
     outbound: createOutbound({ allow: config.outboundAllow }),
   };
   return {

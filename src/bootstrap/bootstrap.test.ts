@@ -48,7 +48,7 @@ describe('the first start', () => {
   });
 });
 
-describe('admin.bootstrap: only once, whatever the settings say later', () => {
+describe('attack: admin.bootstrap: only once, whatever the settings say later', () => {
   it('a second start finds everything as it was and says nothing', async () => {
     const before = await counts();
     expect(await bootstrap(startedWith({}))).toEqual({ created: undefined, notes: [] });

@@ -5,22 +5,25 @@ import { createTestDatabase } from '../../test/support/database.ts';
 import { openDatabase, type Database } from './database.ts';
 import { createJobs } from './job-queue.ts';
 import type { JobData, Jobs } from './jobs.ts';
+import { createMetrics } from './metrics.ts';
 
 let database: Database;
 let url: string;
 let cleanUp: (() => Promise<unknown>)[];
+let metrics: ReturnType<typeof createMetrics>;
 
 beforeEach(async () => {
+  metrics = createMetrics();
   const created = await createTestDatabase(inject('postgresUrl'));
   url = created.url;
   database = openDatabase({ connectionString: url, poolSize: 4 });
-  cleanUp = [() => database.$disconnect(), () => created.drop()];
+  cleanUp = [async () => { metrics.close(); }, () => database.$disconnect(), () => created.drop()];
 });
 afterEach(async () => { for (const step of cleanUp) await step(); });
 
 /** A second server on the same database is a second call. */
 async function startJobs(prepare: (jobs: Jobs) => void): Promise<Jobs> {
-  const jobs = createJobs({ connectionString: url, log: pino({ level: 'silent' }) });
+  const jobs = createJobs({ connectionString: url, log: pino({ level: 'silent' }), metrics });
   prepare(jobs);
   await jobs.start();
   cleanUp.unshift(() => jobs.stop(0));
@@ -57,6 +60,8 @@ describe('jobs', () => {
     await until(() => givenUp !== undefined, 20_000);
     expect(tries).toHaveLength(2);
     expect((tries[1] ?? 0) - (tries[0] ?? 0)).toBeGreaterThan(900);
+    const counted = (await metrics.jobs.get()).values.map(({ labels, value }) => `${labels.job} ${labels.outcome} ${value}`);
+    expect(counted).toEqual(expect.arrayContaining(['fail failed 1', 'fail given_up 1']));
     expect(givenUp?.[0]).toEqual(data('x'));
     expect(givenUp?.[1]).toMatchObject({ message: 'the other side is down' });
   }, 30_000);

@@ -6,11 +6,13 @@
 import { randomUUID } from 'node:crypto';
 import { PgBoss, type Db, type JobWithMetadata, type Queue } from 'pg-boss';
 import type { Logger } from 'pino';
+import type { Metrics } from './metrics.ts';
 import type { JobData, JobOptions, Jobs, JobTransaction, WorkOptions } from './jobs.ts';
 
 export interface JobQueueOptions {
   connectionString: string;
   log: Logger;
+  metrics?: Pick<Metrics, 'jobs' | 'jobDuration'>;
 }
 
 /** The name of pg-boss's schema, for backups and for those who look at their database. */
@@ -26,7 +28,7 @@ interface Worker { handler: (data: JobData) => Promise<void>; options: WorkOptio
 interface Schedule { cron: string; handler: () => Promise<void> }
 
 /** Prepares the queue; `start` connects, creates pg-boss's schema where it is absent, and begins to work. */
-export function createJobs({ connectionString, log }: JobQueueOptions): Jobs {
+export function createJobs({ connectionString, log, metrics }: JobQueueOptions): Jobs {
   const workers = new Map<string, Worker>();
   const schedules = new Map<string, Schedule>();
   let boss: PgBoss | undefined;
@@ -43,11 +45,16 @@ export function createJobs({ connectionString, log }: JobQueueOptions): Jobs {
     const worker = await boss.work<JobData, unknown, typeof options>(name, options, async ([job]) => {
       if (!job) return;
       boss.notifyWorker(worker); // looks for the next job at once: of many notifications it kept one
+      const took = metrics?.jobDuration.startTimer({ job: name });
       try {
         await handler(job);
+        metrics?.jobs.inc({ job: name, outcome: 'completed' });
       } catch (error) {
+        metrics?.jobs.inc({ job: name, outcome: job.retryCount < job.retryLimit ? 'failed' : 'given_up' });
         log.warn({ err: error, job: name, instanceId: job.data?.instanceId, attempt: job.retryCount + 1, attempts: job.retryLimit + 1 }, 'A job failed');
         throw error;
+      } finally {
+        took?.();
       }
     });
   }

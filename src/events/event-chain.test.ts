@@ -76,6 +76,7 @@ describe('sealing', () => {
     await sealer.flush();
     await sealer.stop();
     expect(await core.database.eventSeal.count()).toBe(0);
+    expect((await core.metrics.eventSealLag.get()).values[0]?.value).toBeGreaterThan(0);
     gate.resolve(undefined);
     await slow;
     await seal();

@@ -91,14 +91,17 @@ class Sealing {
     }
   }
 
+  /** Also tells the metrics how far the sealer is behind, be it that a transaction stays open. */
   async #isSomethingNew(): Promise<boolean> {
-    const rows = await this.#core.database.$queryRawUnsafe<unknown[]>(`${newEvents('1')} LIMIT 1`, this.#seen.transactionId, this.#seen.sequence);
-    return rows.length > 0;
+    const [oldest] = await this.#core.database.$queryRawUnsafe<{ occurredAt: Date; settled: boolean }[]>(
+      `${newEvents('"occurredAt", "transactionId" < event_horizon() AS settled')} ORDER BY "transactionId", "sequence" LIMIT 1`, this.#seen.transactionId, this.#seen.sequence);
+    this.#core.metrics.eventSealLag.set(oldest ? Math.max(0, (this.#core.now().getTime() - oldest.occurredAt.getTime()) / 1000) : 0);
+    return oldest?.settled ?? false;
   }
 
   #readNew(tx: Transaction): Promise<StoredEvent[]> {
     return tx.$queryRawUnsafe<StoredEvent[]>(
-      `${newEvents(eventColumns)} ORDER BY "transactionId", "sequence" LIMIT ${batchSize}`, this.#seen.transactionId, this.#seen.sequence);
+      `${newEvents(eventColumns)} AND "transactionId" < event_horizon() ORDER BY "transactionId", "sequence" LIMIT ${batchSize}`, this.#seen.transactionId, this.#seen.sequence);
   }
 
   /** What lies between an instance's own head and the newest of all. */
@@ -206,12 +209,11 @@ class Sealing {
   #anchorFailed = false;
 }
 
-/** What is beyond the newest head and beyond ($1, $2), and cannot get company from a transaction still open. */
+/** What is beyond the newest head and beyond ($1, $2). Below event_horizon() it can get no company any more. */
 function newEvents(columns: string): string {
   return `
     WITH newest AS MATERIALIZED (SELECT "transactionId", "sequence" FROM "EventChainHead" ORDER BY "transactionId" DESC, "sequence" DESC LIMIT 1)
-    SELECT ${columns} FROM "Event" WHERE "transactionId" < event_horizon()
-      AND ("transactionId", "sequence") > (COALESCE((SELECT "transactionId" FROM newest), 0), COALESCE((SELECT "sequence" FROM newest), 0))
+    SELECT ${columns} FROM "Event" WHERE ("transactionId", "sequence") > (COALESCE((SELECT "transactionId" FROM newest), 0), COALESCE((SELECT "sequence" FROM newest), 0))
       AND ("transactionId", "sequence") > ($1::bigint, $2::bigint)`;
 }
 
