@@ -1,4 +1,5 @@
 /** An instance with one of everything that has an address, so that a test can call every route that the server declares. */
+import { randomBytes } from 'node:crypto';
 import { builtInResourceServers, createResourceServer, putResourceGrant } from '../../src/applications/index.ts';
 import { createSetupLink, sessionCookieName } from '../../src/authentication/index.ts';
 import type { DeclaredRoute } from '../../src/core/http/access.ts';
@@ -30,6 +31,7 @@ export const wideLimits = { rateLimit: { applicationPerSecond: 50_000, applicati
 /** Fills an instance. */
 export async function createWorld(server: TestServer, instance: InstanceContext): Promise<World> {
   const context = withPrincipal(instance, { kind: 'system' });
+  const unique = randomBytes(4).toString('hex');
   const { issuer } = context.instance;
   const machine = await createClient(context, { kind: 'machine', name: 'Automation', firstParty: false });
   const [management] = builtInResourceServers(context);
@@ -51,14 +53,14 @@ export async function createWorld(server: TestServer, instance: InstanceContext)
   await context.db.administratorAssignment.createMany({ data: [{ userId: person.user.id, role: 'owner' }], skipDuplicates: true });
   await context.db.user.updateMany({ where: { id: person.user.id }, data: { lastSignInAt: new Date() } });
   const client = await createClient(context);
-  const resource = await createResourceServer(context, { identifier: `https://orders.${context.instance.id}.example.com`, name: 'Orders', scopes: [{ name: 'orders:read', description: 'Read' }], accessTokenSeconds: 600, tokenFormat: 'jwt', signingAlgorithm: 'ES256' });
+  const resource = await createResourceServer(context, { identifier: `https://orders.${context.instance.id}.example.com/${unique}`, name: 'Orders', scopes: [{ name: 'orders:read', description: 'Read' }], accessTokenSeconds: 600, tokenFormat: 'jwt', signingAlgorithm: 'ES256' });
   await putResourceGrant(context, client.application.id, resource.id, ['orders:read']);
   const { browser } = await authorizeCode(context, { client, person });
   const session = await context.db.session.findFirstOrThrow({ where: { userId: person.user.id, endedAt: null } });
   const secret = await context.db.clientSecret.findFirstOrThrow({ where: { applicationId: client.application.id } });
   const event = await context.db.event.findFirstOrThrow({ orderBy: { sequence: 'asc' } });
   const key = await context.db.signingKey.findFirstOrThrow({ where: { status: 'next' } });
-  const domain = await api('POST', '/domains', { hostname: `login.${context.instance.id}.example.org` });
+  const domain = await api('POST', '/domains', { hostname: `login-${unique}.${context.instance.id}.example.org` });
   const logo = await sharp({ create: { width: 8, height: 8, channels: 3, background: { r: context.instance.id.length, g: 2, b: 3 } } }).png().toBuffer();
   const branding = await api('PUT', '/branding/logo', logo, { 'content-type': 'image/png' });
   const waiting = createBrowser(server.origin);

@@ -41,18 +41,23 @@ export const routes = {
 const longestAssertionSeconds = 3_600;
 const signing = ['RS256', 'PS256', 'ES256', 'EdDSA'] as const;
 
+const isSecure = ({ instance }: InstanceContext) => instance.issuer.startsWith('https:');
+
+/** Of the cookies that need a path, which `__Host-` does not allow: they name an authorization under way. */
+export const pathCookieName = (context: InstanceContext, purpose: 'interaction' | 'resume'): string =>
+  `${isSecure(context) ? '__Secure-' : ''}${cookieName(purpose, context.instance.id, false)}`;
+
 export function createConfiguration(instance: InstanceContext, keys: KeySet): Configuration {
   const { core } = instance;
-  const secure = instance.instance.issuer.startsWith('https:');
+  const secure = isSecure(instance);
   const cookies = { signed: false, httpOnly: true, sameSite: 'lax' as const, secure, overwrite: true };
-  const interactionCookie = (name: string) => `${secure ? '__Secure-' : ''}${cookieName(name, instance.instance.id, false)}`;
   const settings: Configuration = {
     acrValues: [...levels, ...Object.keys(instance.instance.settings.acrNames)],
     adapter: (model) => createAdapter(instance, model),
     claims: { ...claimsByScope, sid: null, iss: null },
     clientBasedCORS: (_ctx, origin, client) => isAllowedOrigin(client as Client, origin),
     cookies: {
-      names: { session: sessionCookieName(instance), interaction: interactionCookie('interaction'), resume: interactionCookie('resume') },
+      names: { session: sessionCookieName(instance), interaction: pathCookieName(instance, 'interaction'), resume: pathCookieName(instance, 'resume') },
       // By name, not by path: a cookie's path is no boundary between instances. Unsigned: the value is 256 random bits.
       long: { ...cookies, path: '/' } as NonNullable<Configuration['cookies']>['long'],
       short: cookies,

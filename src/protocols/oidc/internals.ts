@@ -4,6 +4,7 @@
  */
 import type Provider from 'oidc-provider';
 import type { KoaContextWithOIDC } from 'oidc-provider';
+import { decodeProtectedHeader } from 'jose';
 import internalsOf from 'oidc-provider/lib/helpers/weak_cache.js';
 import { sha256 } from '../../core/secrets.ts';
 import { recordsOf } from './adapter.ts';
@@ -19,6 +20,7 @@ export function adaptInternals(provider: Provider, instance: InstanceContext): v
   limitTokenLookups(provider);
   useProofsOnce(provider, instance);
   nameLevels(provider);
+  takeIdTokensOnly(provider);
   internalsOf(provider).responseModes.set('form_post', answerByFormPost);
 }
 
@@ -62,4 +64,18 @@ function nameLevels(provider: Provider): void {
       return requestedAcr(contextOf(this.ctx), this.session?.acr, requestedAcrValues(this.ctx));
     },
   });
+}
+
+/**
+ * A hint is an ID token (OpenID Connect Core §3.1.2.1). Logout tokens have the same issuer, audience, subject and key,
+ * and lie at applications for longer than a moment: only their type tells them apart (RFC 8725 §3.11).
+ */
+function takeIdTokensOnly(provider: Provider): void {
+  const { IdToken } = provider as unknown as { IdToken: { validate(token: string, client: unknown): Promise<{ payload: Record<string, unknown> }> } };
+  const validate = IdToken.validate.bind(IdToken);
+  IdToken.validate = async (token, client) => {
+    const { typ = 'JWT' } = decodeProtectedHeader(token);
+    if (typ.toUpperCase() !== 'JWT') throw new Error('not an ID token');
+    return validate(token, client);
+  };
 }

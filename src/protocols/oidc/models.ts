@@ -64,7 +64,8 @@ export function createModelAdapter(instance: InstanceContext, model: string): Ad
       const application = payload.clientId === undefined ? undefined : await findApplicationByClientId(instance, payload.clientId);
       await writeOrRefuse(keyOf(id), {
         payload: seal(payload),
-        grantId: payload.grantId,
+        // An authorization under way is not issued under the grant that it found: it outlives it, and is judged anew.
+        grantId: model === 'Interaction' ? undefined : payload.grantId,
         userCode: payload.userCode === undefined ? undefined : sha256(payload.userCode),
         userId: payload.accountId,
         applicationId: application?.id,

@@ -3,9 +3,10 @@ import type { FastifyInstance, FastifyReply, FastifyRequest, HTTPMethods } from 
 import { readBrowserCookies, storeCrossSitePost, takeCrossSitePost } from '../../authentication/index.ts';
 import type { Core } from '../../core/core.ts';
 import type { RouteAccess } from '../../core/http/access.ts';
+import { readCookie } from '../../core/http/cookies.ts';
 import { toProblem } from '../../core/http/error-handler.ts';
 import { invalidParameters } from '../../core/errors.ts';
-import { routes } from './configuration.ts';
+import { pathCookieName, routes } from './configuration.ts';
 import { refusalOf, serverError } from './errors.ts';
 import { endSession } from './logout.ts';
 import { handOver, mountFor } from './mount.ts';
@@ -65,6 +66,7 @@ async function provide(core: Core, request: FastifyRequest, reply: FastifyReply,
   const mount = await mountFor(context);
   dropUntrustedCertificate(raw, core.config);
   dropPlantedCookies(request, reply);
+  dropForeignResumption(request);
   reply.hijack();
   handOver(mount, context, raw, reply.raw, `${pathBelowIssuer(request)}${query === '' ? '' : `?${query}`}`);
 }
@@ -92,6 +94,17 @@ function dropPlantedCookies(request: FastifyRequest, reply: FastifyReply): void 
   reply.raw.setHeader('set-cookie', clear);
   const planted = new Set(clear.map((value) => value.slice(0, value.indexOf('='))));
   request.raw.headers.cookie = cookie.split(/; ?/).filter((part) => !planted.has(part.slice(0, part.indexOf('=')))).join('; ');
+}
+
+/** An authorization is resumed by the cookie that names the one in the address, and that comes once. */
+function dropForeignResumption(request: FastifyRequest): void {
+  const { uid } = request.params as Record<string, string | undefined>;
+  const { cookie } = request.raw.headers;
+  if (uid === undefined || cookie === undefined) return;
+  const name = pathCookieName(request.instanceContext, 'resume');
+  const resumption = readCookie(cookie, name);
+  if (resumption.kind === 'value' && resumption.value === uid) return;
+  request.raw.headers.cookie = cookie.split(/; ?/).filter((part) => part.slice(0, part.indexOf('=')) !== name).join('; ');
 }
 
 /** A cross-site POST carries no Lax cookie: it is kept, and comes back as a GET that does (OpenID Connect Core §3.1.2.1). */
