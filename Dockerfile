@@ -1,0 +1,28 @@
+# syntax=docker/dockerfile:1
+# Two stages: the first installs and prepares with npm; the second has the files and Node, and nothing to build with.
+FROM node:26-bookworm-slim AS build
+WORKDIR /app
+COPY package.json package-lock.json .npmrc ./
+# Production packages only. The npm package "node" pins the runtime on other machines; here the image is the runtime,
+# and the embedded PostgreSQL stays out: a container is given a DATABASE_URL.
+RUN npm ci --omit=dev --omit=optional && rm -rf node_modules/node node_modules/node-linux-* node_modules/node-bin-* node_modules/.bin/node
+COPY prisma ./prisma
+COPY prisma.config.ts ./
+COPY scripts/prepare.mjs ./scripts/
+RUN node scripts/prepare.mjs
+COPY src ./src
+COPY examples ./examples
+RUN find src examples -name '*.test.ts' -delete
+
+FROM node:26-bookworm-slim
+ENV NODE_ENV=production HOST=0.0.0.0 DATA_DIR=/data SAMPLE_APPLICATION_PORT=0
+WORKDIR /app
+COPY --from=build --chown=root:root /app ./
+# The server may write its data and nothing else.
+RUN mkdir /data && chown node:node /data
+USER node
+VOLUME /data
+EXPOSE 3000
+HEALTHCHECK --interval=10s --timeout=3s --start-period=20s \
+  CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT || 3000}/healthz`).then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
+CMD ["node", "src/main.ts"]
