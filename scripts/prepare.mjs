@@ -1,10 +1,15 @@
-// Makes what is made from the sources: the Prisma client. Runs under any Node that npm brings along; a second run
-// with the same schema does nothing.
+// Makes what is made from the sources: the Prisma client. A second run with the same schema does nothing. Plain
+// JavaScript, because it is also the one to say that the Node it runs on is too old for the sources.
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import path from 'node:path';
+
+if (!process.features.typescript) {
+  console.error(`Postern runs on Node 26, and this is Node ${process.versions.node}. npm ci puts the right one into node_modules, unless optional packages are left out or there is none for ${process.platform}-${process.arch}: then install Node 26.`);
+  process.exit(1);
+}
 
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 const stamp = path.join(root, 'src/generated/prisma/.schema-hash');
