@@ -15,9 +15,9 @@ interface Reply { readonly id: number; readonly answer?: unknown; readonly error
 const patienceMs = 120_000;
 
 /** Forks a file of this folder and waits until it is ready. */
-export async function startChild(file: string, argument: object = {}, nodeOptions: string[] = []): Promise<Child> {
+export async function startChild(file: string, argument: object = {}): Promise<Child> {
   const child = fork(path.join(import.meta.dirname, file), [JSON.stringify(argument)], {
-    stdio: ['ignore', 'pipe', 'pipe', 'ipc'], execArgv: nodeOptions, env: environment(),
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'], execArgv: [], env: environment(),
   });
   const output: string[] = [];
   for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk: Buffer) => { output.push(chunk.toString()); output.splice(0, output.length - 50); });

@@ -1,4 +1,5 @@
 /** Short rounds in turn, now the one and now the other first, so that a slow minute of the machine hits both. */
+import path from 'node:path';
 import type { Kind, Measure } from './kinds.ts';
 import type { Measured } from './load/plan.ts';
 import type { Usage } from './servers/parent.ts';
@@ -52,10 +53,13 @@ export async function compare(kind: Kind, targets: { yardstick: Target; postern:
 
 export async function runRound(kind: Omit<Kind, 'target'>, target: Target, measure: Measure, seconds: number): Promise<Round> {
   const plan = await kind.prepare(target, measure, { seconds });
+  if (target.profileFolder !== undefined) await target.child.ask('startProfile');
   const before = await target.child.ask<Usage>('usage');
   const measured = await measure(plan);
   const after = await target.child.ask<Usage>('usage');
+  if (target.profileFolder !== undefined) await target.child.ask('writeProfile', path.join(target.profileFolder, `${target.name}-${kind.name.replaceAll(/\W+/g, '-')}.cpuprofile`));
   kind.finish?.(target, measured);
+  if (process.env['BENCH_DEBUG']) process.stderr.write(`  ${target.name} ${Math.round(measured.perSecond)} cpu ${Math.round((after.cpuMicroseconds - before.cpuMicroseconds) / measured.requests)} p99 ${Math.round(measured.p99)} rss ${Math.round(after.residentBytes/1e6)}\n`);
   return {
     ...measured,
     cpu: (after.cpuMicroseconds - before.cpuMicroseconds) / measured.requests,

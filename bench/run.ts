@@ -1,6 +1,6 @@
 /**
  * Measures Postern beside its yardstick and prints a table: `npm run bench`. Options: --rounds=4 --seconds=5
- * --only=<part of a name> (also "instances", "start"), --profile=<folder> (a CPU profile of Postern). What is measured and how to read it: docs/performance.md.
+ * --only=<part of a name> (also "instances", "start"), --profile=<folder> (CPU profiles of the rounds). What is measured and how to read it: docs/performance.md.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { cpus, tmpdir } from 'node:os';
@@ -20,7 +20,7 @@ import { signEverybodyIn, type Target } from './targets.ts';
 const longestMs = 30 * 60_000;
 
 const { values } = parseArgs({ options: { rounds: { type: 'string', default: '4' }, seconds: { type: 'string', default: '5' }, only: { type: 'string', default: '' }, profile: { type: 'string' } } });
-const rounds: Rounds = { count: Number(values.rounds), seconds: Number(values.seconds), warmUpSeconds: Math.min(2, Number(values.seconds)) };
+const rounds: Rounds = { count: Number(values.rounds), seconds: Number(values.seconds), warmUpSeconds: Math.max(5, Number(values.seconds)) };
 const isWanted = (name: string) => name.includes(values.only);
 
 const children: Child[] = [];
@@ -43,8 +43,8 @@ async function end(code: number): Promise<never> {
   process.exit(code);
 }
 
-async function start(file: string, argument: object = {}, nodeOptions: string[] = []): Promise<Child> {
-  const child = await startChild(file, argument, nodeOptions);
+async function start(file: string, argument: object = {}): Promise<Child> {
+  const child = await startChild(file, argument);
   children.push(child);
   return child;
 }
@@ -54,11 +54,10 @@ async function run(): Promise<void> {
   const load = await start('load/generate.ts');
   const measure: Measure = (plan) => load.ask<Measured>('measure', plan);
   const [yardstickPort, posternPort] = [await freePort(), await freePort()];
-  const profiled = values.profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${values.profile}`];
-  const postern: Target = { name: 'Postern', port: posternPort, base: '/t/default', child: await start('servers/postern.ts', { port: posternPort, dataDirectory }, profiled), sessions: [] };
+  const postern: Target = { name: 'Postern', port: posternPort, base: '/t/default', child: await start('servers/postern.ts', { port: posternPort, dataDirectory }), sessions: [], profileFolder: values.profile };
   const wanted = kinds.filter(({ name }) => isWanted(name));
   if (wanted.length > 0) {
-    const yardstick: Target = { name: 'oidc-provider', port: yardstickPort, base: '', child: await start('servers/yardstick.ts', { port: yardstickPort }), sessions: [] };
+    const yardstick: Target = { name: 'oidc-provider', port: yardstickPort, base: '', child: await start('servers/yardstick.ts', { port: yardstickPort }), sessions: [], profileFolder: values.profile };
     for (const target of [yardstick, postern]) await signEverybodyIn(target);
     await printKinds(wanted, { yardstick, postern }, measure);
     await yardstick.child.stop();

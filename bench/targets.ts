@@ -11,6 +11,8 @@ export interface Target {
   readonly child: Child;
   /** A Cookie header for each connection, of a browser that has signed in. */
   sessions: readonly string[];
+  /** Where a CPU profile of each round goes. */
+  readonly profileFolder: string | undefined;
 }
 
 type Client = { readonly id: string; readonly secret: string };

@@ -6,6 +6,7 @@ import { startEmbeddedPostgres } from '../../src/core/embedded-postgres.ts';
 import { applyMigrations } from '../../src/core/migrations.ts';
 import { buildServer } from '../../src/server.ts';
 import { answerParent, measureUsage } from './parent.ts';
+import { profiling } from './profile.ts';
 import { seed } from './seed.ts';
 
 const { port, dataDirectory } = JSON.parse(process.argv[2] ?? '{}') as { port: number; dataDirectory: string };
@@ -19,7 +20,7 @@ await seed(server.core);
 await server.start();
 
 let stopping: Promise<void> | undefined;
-answerParent({ usage: () => measureUsage(countStatements()) }, () => stopping ??= (async () => {
+answerParent({ usage: () => measureUsage(countStatements()), ...profiling }, () => stopping ??= (async () => {
   await server.stop();
   await postgres.stop();
 })());

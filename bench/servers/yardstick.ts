@@ -5,6 +5,7 @@ import Provider, { type Configuration } from 'oidc-provider';
 import { apis, apiScope, lifetimes, machine, paths, redirectUri, web } from '../fixtures.ts';
 import { createMapAdapters } from './map-adapter.ts';
 import { answerParent, measureUsage } from './parent.ts';
+import { profiling } from './profile.ts';
 
 const { port } = JSON.parse(process.argv[2] ?? '{}') as { port: number };
 const issuer = `http://127.0.0.1:${port}`;
@@ -67,7 +68,7 @@ const server = createServer((request, response) => {
   if (request.url?.startsWith('/interaction/')) void answerInteraction(request, response).catch((error: unknown) => { response.statusCode = 500; response.end(String(error)); });
   else void handle(request, response);
 });
-server.listen(port, '127.0.0.1', () => answerParent({ usage: () => measureUsage(0) }, async () => {
+server.listen(port, '127.0.0.1', () => answerParent({ usage: () => measureUsage(0), ...profiling }, async () => {
   server.close();
   server.closeAllConnections();
 }));
