@@ -8,6 +8,7 @@ import { answerProblems } from './core/http/error-handler.ts';
 import { health } from './core/http/health.ts';
 import { readJsonStrictly } from './core/http/json-body.ts';
 import { openApi } from './core/http/openapi.ts';
+import { createRequestLog } from './core/http/request-log.ts';
 import { requireNavigation, setSecurityHeaders } from './core/http/security-headers.ts';
 import { newId } from './core/ids.ts';
 import { createFirstAdministrator } from './bootstrap/index.ts';
@@ -38,6 +39,7 @@ export async function buildServer(options: CoreOptions): Promise<Server> {
     loggerInstance: core.log as FastifyBaseLogger,
     // One line per request only at debug: at info the log holds what somebody should read.
     logController: new LogController({ disableRequestLogging: true }),
+    childLoggerFactory: createRequestLog,
     genReqId: () => newId('req'),
     trustProxy: config.trustedProxies.length > 0 ? [...config.trustedProxies] : false,
     bodyLimit: 1_048_576,
