@@ -10,7 +10,7 @@ import { createLogger } from './core/logging.ts';
 import { createMetrics } from './core/metrics.ts';
 import { createOutbound } from './core/outbound.ts';
 import { createPasswordHasher } from './core/password-hashing.ts';
-import { createLocalRateLimiter, createSharedRateLimiter, type RateLimiter } from './core/rate-limit.ts';
+import { countRefusals, createLocalRateLimiter, createSharedRateLimiter, type RateLimiter } from './core/rate-limit.ts';
 import { connectRedis } from './core/redis.ts';
 import { createSignals } from './core/signals.ts';
 
@@ -32,16 +32,16 @@ export interface BuiltCore {
 export async function createCore({ config, connectionString, logStream, now = () => new Date() }: CoreOptions): Promise<BuiltCore> {
   const log = createLogger({ level: config.logLevel }, logStream);
   const metrics = createMetrics();
-  const database = openDatabase({ connectionString, poolSize: config.databasePoolSize });
+  const database = openDatabase({ connectionString, poolSize: config.databasePoolSize, watchPool: metrics.watchDatabasePool });
   const keyring = createKeyring(config.masterKeys.length > 0 ? config.masterKeys : loadOrCreateMasterKeys(config.dataDirectory));
   await checkMasterKey(database, keyring);
   const signals = await createSignals({ connectionString, log });
-  const passwordHasher = createPasswordHasher();
+  const passwordHasher = createPasswordHasher({ onRefused: () => { metrics.passwordQueueRefusals.inc(); } });
   metrics.watchPasswordQueue(() => ({ inFlight: passwordHasher.inFlight, waiting: passwordHasher.waiting }));
 
   const local = createLocalRateLimiter();
   const redis = config.redisUrl === undefined ? undefined : await connectRedis(config.redisUrl, log);
-  const rateLimiter: RateLimiter = redis === undefined ? local : createSharedRateLimiter({
+  const limiter: RateLimiter = redis === undefined ? local : createSharedRateLimiter({
     redis, local,
     onFallback: (error) => {
       metrics.redisFallback.set(1);
@@ -55,9 +55,10 @@ export async function createCore({ config, connectionString, logStream, now = ()
   });
 
   const core: Core = {
-    config, log, database, keyring, signals, metrics, passwordHasher, rateLimiter, now,
+    config, log, database, keyring, signals, metrics, passwordHasher, now,
+    rateLimiter: countRefusals(limiter, (limited) => { metrics.rateLimitRefusals.inc({ limited }); }),
     jobs: createJobs({ connectionString, log, metrics }),
-    outbound: createOutbound({ allow: config.outboundAllow }),
+    outbound: createOutbound({ allow: config.outboundAllow, onCall: metrics.observeOutbound }),
   };
   return {
     core,

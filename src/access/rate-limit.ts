@@ -1,7 +1,6 @@
 /** Who is served how often: applications by their own bucket, everybody else by address. */
-import ipaddr from 'ipaddr.js';
-import type { Problem} from '../core/errors.ts';
-import { tooManyRequests } from '../core/errors.ts';
+import { networkOf } from '../core/addresses.ts';
+import { type Problem, tooManyRequests } from '../core/errors.ts';
 import { type RateDecision, rateLimitHeaders } from '../core/rate-limit.ts';
 import type { Application } from '../applications/index.ts';
 import type { InstanceContext } from '../tenancy/index.ts';
@@ -14,19 +13,15 @@ type LimitedApplication = Pick<Application, 'id' | 'rateLimitPerSecond' | 'rateL
  */
 export async function takeForApplication(context: InstanceContext, application: LimitedApplication): Promise<RateDecision> {
   const { applicationPerSecond, applicationBurst } = context.instance.settings.rateLimit;
-  const decision = await context.core.rateLimiter.take(`application:${context.instance.id}:${application.id}`, {
+  return context.core.rateLimiter.take(`application:${context.instance.id}:${application.id}`, {
     ratePerSecond: application.rateLimitPerSecond ?? applicationPerSecond, burst: application.rateLimitBurst ?? applicationBurst,
   });
-  if (!decision.allowed) context.core.metrics.rateLimitRefusals.inc({ limited: 'application' });
-  return decision;
 }
 
 /** Takes one request from the bucket of the client's address in this instance. */
 export async function takeForAddress(context: InstanceContext): Promise<RateDecision> {
   const { addressPerSecond, addressBurst } = context.instance.settings.rateLimit;
-  const decision = await context.core.rateLimiter.take(`address:${context.instance.id}:${addressGroup(context.address)}`, { ratePerSecond: addressPerSecond, burst: addressBurst });
-  if (!decision.allowed) context.core.metrics.rateLimitRefusals.inc({ limited: 'address' });
-  return decision;
+  return context.core.rateLimiter.take(`address:${context.instance.id}:${networkOf(context.address)}`, { ratePerSecond: addressPerSecond, burst: addressBurst });
 }
 
 /** The refusal of the REST APIs. */
@@ -40,11 +35,4 @@ export function oauthRateLimited(decision: RateDecision): { status: 429; headers
     status: 429, headers: { ...rateLimitHeaders(decision), 'Cache-Control': 'no-store' },
     body: { error: 'temporarily_unavailable', error_description: `too many requests; try again in ${decision.retryAfterSeconds} seconds` },
   };
-}
-
-/** An IPv4 address, or the /64 of an IPv6 one: a household has all addresses of its /64. What is no address is one group. */
-export function addressGroup(address: string | undefined): string {
-  if (address === undefined || !ipaddr.isValid(address)) return 'unknown';
-  const parsed = ipaddr.process(address);
-  return parsed.kind() === 'ipv4' ? parsed.toString() : `${(parsed as ipaddr.IPv6).parts.slice(0, 4).map((part) => part.toString(16)).join(':')}::/64`;
 }

@@ -15,7 +15,7 @@ export async function isBreached(context: InstanceContext, password: string): Pr
   const digest = createHash('sha1').update(password).digest('hex').toUpperCase();
   try {
     const answer = await context.core.outbound.fetch(`${breachedListUrl.replace(/\/$/, '')}/${digest.slice(0, 5)}`, {
-      headers: { 'add-padding': 'true' }, timeoutMs: 2_000, maxBytes: 256 * 1_024 });
+      purpose: 'breached-passwords', headers: { 'add-padding': 'true' }, timeoutMs: 2_000, maxBytes: 256 * 1_024 });
     if (answer.status !== 200) return 'unavailable';
     // Padded answers carry made-up suffixes that were seen 0 times.
     const listed = answer.text().split(/\r?\n/).some((line) => {

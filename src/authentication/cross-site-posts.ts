@@ -2,11 +2,11 @@
  * POSTs from other sites (form_post answers, SAML, authorization requests) come without our Lax cookies. They are kept
  * sealed for a minute under a handle, answered with 303 to a GET that carries the cookies, and taken once.
  */
+import { networkOf } from '../core/addresses.ts';
 import { randomToken, sha256 } from '../core/secrets.ts';
 import { Problem } from '../core/errors.ts';
 import type { InstanceContext } from '../tenancy/index.ts';
 import { crossSitePostSeconds } from './proof-kinds.ts';
-import { networkOf } from './throttles.ts';
 
 /** Checked before anything is stored; the forms of our protocols are far smaller. */
 const maximumBytes = 128 * 1_024;
@@ -19,7 +19,7 @@ const perAddress = { ratePerSecond: 5, burst: 100 };
  */
 export async function storeCrossSitePost(context: InstanceContext, target: string, body: string): Promise<string> {
   if (Buffer.byteLength(body) > maximumBytes) throw new Problem({ status: 413, code: 'Params.Illegal', detail: 'The form is too large.' });
-  const decision = await context.core.rateLimiter.take(`cross-site-post/${context.instance.id}/${networkOf(context.address)}`, perAddress);
+  const decision = await context.core.rateLimiter.take(`cross-site-post:${context.instance.id}:${networkOf(context.address)}`, perAddress);
   if (!decision.allowed) throw new Problem({ status: 429, code: 'Operation.Failure.Too.Many.Attempts', detail: 'Too many forms were sent from your network.', headers: { 'retry-after': String(decision.retryAfterSeconds) } });
   const handle = randomToken();
   // The row is found by the handle's hash and opens only with the handle: the table alone shows nothing.

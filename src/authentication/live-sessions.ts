@@ -64,11 +64,12 @@ function readers(context: InstanceContext): Readers {
 
 /** `context` is of no request: its client outlives them. */
 function createReaders(context: InstanceContext): Readers {
-  const reader = (read: (context: InstanceContext, keys: string[]) => Promise<SessionRow[]>) => createCoalescingReader<string, SessionRow>({
+  const reader = (name: string, read: (context: InstanceContext, keys: string[]) => Promise<SessionRow[]>) => createCoalescingReader<string, SessionRow>({
     keyOf: (asked) => asked,
+    onBatch: context.core.metrics.batchSizesOf(name),
     readBatch: async (keys) => new Map((await read(context, keys)).map((row) => [row.asked, row])),
   });
-  return { byToken: reader(readByToken), byId: reader(readById) };
+  return { byToken: reader('session-by-token', readByToken), byId: reader('session-by-id', readById) };
 }
 
 const readByToken = (context: InstanceContext, hashes: string[]): Promise<SessionRow[]> => context.db.$queryRaw<SessionRow[]>`

@@ -3,7 +3,7 @@
  * parallel attempts cannot outrun the count. Names are counted as typed, existing or not: a lock says nothing. Browsers
  * that signed in to an account before have a count of their own, so that strangers cannot lock its owner out.
  */
-import { parseAddress } from '../core/addresses.ts';
+import { networkOf } from '../core/addresses.ts';
 import { append } from '../events/index.ts';
 import { foldIdentifier } from '../directory/index.ts';
 import type { InstanceContext } from '../tenancy/index.ts';
@@ -96,10 +96,3 @@ async function giveBack(context: InstanceContext, counters: readonly Counter[]):
 
 const hash = (context: InstanceContext, kind: string, value: string) =>
   context.core.keyring.hmac('throttle', `${context.instance.id}\n${kind}\n${value}`);
-
-/** Who a client is to a limit: one IPv4 address, or one IPv6 /64, which is what one subscriber gets (RFC 6177). */
-export function networkOf(address: string | undefined): string {
-  const parsed = address === undefined ? undefined : parseAddress(address);
-  if (!parsed) return address ?? 'unknown';
-  return parsed.kind() === 'ipv4' ? parsed.toString() : `${parsed.toByteArray().slice(0, 8).map((byte) => byte.toString(16).padStart(2, '0')).join('')}/64`;
-}

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { canonicalHost, canonicalUrlHost, isGlobalUnicast, parseAddress, parseAllowance } from './addresses.ts';
+import { canonicalHost, canonicalUrlHost, isGlobalUnicast, networkOf, parseAddress, parseAllowance } from './addresses.ts';
 
 describe('out.addresses: global unicast', () => {
   it.each([
@@ -111,5 +111,14 @@ describe('OUTBOUND_ALLOW', () => {
   it('names every bad entry', () => {
     expect(() => parseAllowance(['10.0.0.0/8', '10.1.2.3/8', 'http://x', 'host:0', 'host:99999', '', '*', '10.0.0.0/33']))
       .toThrow(/"10\.1\.2\.3\/8", "http:\/\/x", "host:0", "host:99999", "", "\*", "10\.0\.0\.0\/33"$/);
+  });
+});
+
+describe('who a client is to a limit', () => {
+  it.each([
+    ['203.0.113.7', '203.0.113.7'], ['::ffff:203.0.113.7', '203.0.113.7'], ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2::/64'], ['2001:db8:1:2::1', '2001:db8:1:2::/64'],
+    ['2001:db8:1:3::1', '2001:db8:1:3::/64'], ['::1', '0:0:0:0::/64'], [undefined, 'unknown'], ['evil', 'unknown'],
+  ])('groups %s as %s', (address, group) => {
+    expect(networkOf(address)).toBe(group);
   });
 });

@@ -130,3 +130,11 @@ function isInRange(address: Address, [network, length]: [Address, number]): bool
 function isPrivate(address: Address): boolean {
   return ['private', 'loopback', 'carrierGradeNat', 'uniqueLocal'].includes(address.range());
 }
+
+/** Who a client is to a limit: an IPv4 address, or the /64 of an IPv6 one, which one subscriber has whole (RFC 6177). What is no address is one group. */
+export function networkOf(address: string | undefined): string {
+  const parsed = address === undefined ? undefined : parseAddress(address);
+  if (!parsed) return 'unknown';
+  if (parsed instanceof ipaddr.IPv4) return parsed.toString();
+  return `${parsed.parts.slice(0, 4).map((part) => part.toString(16)).join(':')}::/64`;
+}

@@ -4,21 +4,27 @@
  * walls are in the migrations; docs/decisions/0004-multi-tenancy.md).
  */
 import { PrismaPg } from '@prisma/adapter-pg';
+import { Pool } from 'pg';
 import { Prisma, PrismaClient } from '../generated/prisma/client.ts';
 
 export type Database = PrismaClient;
 
+/** Connections (all, idle) and callers that wait for one. */
+export interface DatabasePoolState { total: number; idle: number; waiting: number }
+
 /** Opens the pool. `poolSize` connections at most; a caller waits five seconds for one, then fails. */
-export function openDatabase(options: { connectionString: string; poolSize: number }): Database {
+export function openDatabase(options: { connectionString: string; poolSize: number; watchPool?: (read: () => DatabasePoolState) => void }): Database {
+  const pool = new Pool({
+    connectionString: options.connectionString,
+    max: options.poolSize,
+    connectionTimeoutMillis: 5_000,
+    idleTimeoutMillis: 30_000,
+    statement_timeout: 30_000,
+    application_name: 'postern',
+  });
+  options.watchPool?.(() => ({ total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }));
   return new PrismaClient({
-    adapter: new PrismaPg({
-      connectionString: options.connectionString,
-      max: options.poolSize,
-      connectionTimeoutMillis: 5_000,
-      idleTimeoutMillis: 30_000,
-      statement_timeout: 30_000,
-      application_name: 'postern',
-    }),
+    adapter: new PrismaPg(pool, { disposeExternalPool: true }),
     transactionOptions: { maxWait: 5_000, timeout: 15_000 },
     errorFormat: 'minimal',
   });

@@ -2,11 +2,11 @@
  * What a server counts, for Prometheus (`/metrics`). One registry for each Core. Labels take few values: a route
  * template, a job name, an outcome; never an instance, a user, a client, an address or a path as it was sent.
  */
+import type { DatabasePoolState } from './database.ts';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { measureProcess } from './process-metrics.ts';
 
 export interface PasswordQueueState { inFlight: number; waiting: number }
-export interface DatabasePoolState { total: number; idle: number; waiting: number }
 export type Metrics = ReturnType<typeof createMetrics>;
 
 /** Creates the registry and its metrics. `close()` ends the measuring of the process. */
@@ -20,7 +20,7 @@ export function createMetrics() {
     buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
   });
   const rateLimitRefusals = new Counter({
-    name: 'postern_rate_limit_refusals_total', help: 'Requests answered 429, by what was limited (application, address, ...).', registers,
+    name: 'postern_rate_limit_refusals_total', help: 'Requests answered 429, by what was limited (application, address, flow-start, device, ...).', registers,
     labelNames: ['limited'],
   });
   const redisFallback = new Gauge({
@@ -47,7 +47,7 @@ export function createMetrics() {
     labelNames: ['job'], buckets: [0.01, 0.05, 0.25, 1, 5, 30, 120],
   });
   const outboundCalls = new Counter({
-    name: 'postern_outbound_calls_total', help: 'Calls to other servers by purpose and outcome (ok, refused, timeout, failed).', registers,
+    name: 'postern_outbound_calls_total', help: 'Calls to other servers by purpose and outcome (ok, error for a status of 400 and above, blocked by the address check, timeout, failed).', registers,
     labelNames: ['purpose', 'outcome'],
   });
   const outboundDuration = new Histogram({
@@ -63,6 +63,11 @@ export function createMetrics() {
     observeHttp(route: string | undefined, method: string, status: number, seconds: number): void {
       httpDuration.observe(
         { route: route ?? 'unmatched', method: methods.has(method) ? method : 'other', status_class: `${Math.floor(status / 100)}xx` }, seconds);
+    },
+    /** Counts one call to another server. `purpose` is one of a few words of ours. */
+    observeOutbound(purpose: string, outcome: string, seconds: number): void {
+      outboundCalls.inc({ purpose, outcome });
+      outboundDuration.observe({ purpose }, seconds);
     },
     /** For the `onBatch` of a coalescing reader or writer. */
     batchSizesOf(coalescer: string): (size: number) => void {

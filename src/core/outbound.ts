@@ -22,6 +22,8 @@ export interface OutboundRequest {
   /** Redirects to follow, each checked like the first address. 0: the 3xx answer is returned. */
   followRedirects?: number;
   signal?: AbortSignal;
+  /** For the metrics: one of a few words. `other`. */
+  purpose?: string;
 }
 
 export interface OutboundAnswer {
@@ -49,7 +51,7 @@ export interface Outbound {
    * For libraries that take a `fetch`. Follows redirects only where the call itself says
    * `redirect: 'follow'` (up to three); a `dispatcher` in the options is ignored.
    */
-  asFetch(): typeof fetch;
+  asFetch(purpose?: string): typeof fetch;
 }
 
 export interface OutboundOptions {
@@ -57,7 +59,12 @@ export interface OutboundOptions {
   allow: readonly string[];
   /** Resolves a name to all its addresses; the system's resolver unless given. */
   resolve?: (host: string) => Promise<readonly { address: string; family: number }[]>;
+  /** Called after each call that was to be made. */
+  onCall?: (purpose: string, outcome: CallOutcome, seconds: number) => void;
 }
+
+/** `error`: answered with a status of 400 or above; `blocked`: not called, as the address is none we may call. */
+export type CallOutcome = 'ok' | 'error' | 'blocked' | 'timeout' | 'failed';
 
 const defaultTimeoutMs = 5_000;
 const defaultMaxBytes = 1024 * 1024;
@@ -135,8 +142,21 @@ export function createOutbound(options: OutboundOptions): Outbound {
     }
   }
 
+  async function observedFetch(target: string | URL, request: OutboundRequest = {}): Promise<OutboundAnswer> {
+    const begun = performance.now();
+    const tell = (outcome: CallOutcome) => options.onCall?.(request.purpose ?? 'other', outcome, (performance.now() - begun) / 1_000);
+    try {
+      const result = await guardedFetch(target, request);
+      tell(result.status < 400 ? 'ok' : 'error');
+      return result;
+    } catch (error) {
+      tell(error instanceof OutboundBlocked ? 'blocked' : error instanceof OutboundFailed && error.failure === 'timeout' ? 'timeout' : 'failed');
+      throw error;
+    }
+  }
+
   return {
-    fetch: guardedFetch,
+    fetch: observedFetch,
     async checkAddress(host, port) {
       const deadline = AbortSignal.timeout(defaultTimeoutMs);
       try {
@@ -146,10 +166,11 @@ export function createOutbound(options: OutboundOptions): Outbound {
         throw error;
       }
     },
-    asFetch: () => async (input, init) => {
+    asFetch: (purpose = 'other') => async (input, init) => {
       const url = checkUrl(input instanceof Request ? input.url : input);   // before Request quotes a bad one in its error
       const request = asRequest(input instanceof Request ? input : url, init);
-      const result = await guardedFetch(url, {
+      const result = await observedFetch(url, {
+        purpose,
         method: request.method,
         headers: Object.fromEntries(request.headers),
         ...(request.body === null ? {} : { body: new Uint8Array(await request.arrayBuffer()) }),

@@ -62,11 +62,14 @@ export interface PasswordHasher {
  * Argon2id in a bounded queue. Unbounded, a login storm fills libuv's pool, which also signs tokens:
  * measured, it took token requests from 800 to 10 a second; with this queue they do not notice.
  */
-export function createPasswordHasher(options: { inFlight?: number; waiting?: number } = {}): PasswordHasher {
+export function createPasswordHasher(options: { inFlight?: number; waiting?: number; /** Called when the queue is full. */ onRefused?: () => void } = {}): PasswordHasher {
   const queue = createBoundedQueue({
     inFlight: options.inFlight ?? Math.max(1, availableParallelism() - 1),
     waiting: options.waiting ?? 20,
-    whenFull: () => new ServiceBusy(1),               // a full queue of 20 drains in under half a second
+    whenFull() {
+      options.onRefused?.();
+      return new ServiceBusy(1);                        // a full queue of 20 drains in under half a second
+    },
   });
 
   return {

@@ -6,10 +6,24 @@ export interface Bucket { ratePerSecond: number; burst: number }
 
 export interface RateLimiter {
   /**
-   * Takes `tokens` (default 1) from the bucket of `key`, all or none. A new key starts with a full bucket.
+   * Takes `tokens` (default 1) from the bucket of `key`, `{what is limited}:{whom}`, all or none. A new key starts with a full bucket.
    * Answers without a promise where no network is needed. Asking for more than `burst` is always refused.
    */
   take(key: string, bucket: Bucket, tokens?: number): Promise<RateDecision> | RateDecision;
+}
+
+/** The same limiter, telling what was limited: the part of the key before its first colon. */
+export function countRefusals(limiter: RateLimiter, onRefused: (limited: string) => void): RateLimiter {
+  const noted = (key: string, decision: RateDecision): RateDecision => {
+    if (!decision.allowed) onRefused(key.slice(0, key.indexOf(':')));
+    return decision;
+  };
+  return {
+    take(key, bucket, tokens) {
+      const decision = limiter.take(key, bucket, tokens);
+      return decision instanceof Promise ? decision.then((later) => noted(key, later)) : noted(key, decision);
+    },
+  };
 }
 
 export interface RateDecision {

@@ -1,4 +1,5 @@
 /** Beginning a flow: a row, bound to the browser that asked. */
+import { networkOf } from '../../core/addresses.ts';
 import { rateLimitHeaders } from '../../core/rate-limit.ts';
 import { newId } from '../../core/ids.ts';
 import type { Prisma } from '../../generated/prisma/client.ts';
@@ -8,7 +9,6 @@ import { channelNotAvailable, purposeNotAvailable, tooManyFlows } from '../error
 import { findLiveSession } from '../live-sessions.ts';
 import { browserFlowSeconds } from '../proof-kinds.ts';
 import { writeProofs } from '../proofs.ts';
-import { networkOf } from '../throttles.ts';
 import type { Proof, Purpose, StartedFlow, StartFlow } from '../types.ts';
 import { loadFlowOrigin } from './origins.ts';
 import { type Answers, sealIdentifier, writeAnswers } from './store.ts';
@@ -36,7 +36,7 @@ export async function startFlow(context: InstanceContext, start: StartFlow, give
   if (start.channel !== 'browser') throw channelNotAvailable();
   if (!available.includes(start.purpose)) throw purposeNotAvailable(start.purpose);
   loadFlowOrigin(context.core, start.origin.kind);
-  const decision = await context.core.rateLimiter.take(`flow-start/${context.instance.id}/${networkOf(context.address)}`, startsPerAddress);
+  const decision = await context.core.rateLimiter.take(`flow-start:${context.instance.id}:${networkOf(context.address)}`, startsPerAddress);
   if (!decision.allowed) throw tooManyFlows(rateLimitHeaders(decision));
 
   const { browser, setCookies } = given.browserId === undefined

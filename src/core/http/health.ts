@@ -1,5 +1,5 @@
 /** Liveness, readiness and metrics. */
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { timingSafeEqual } from 'node:crypto';
 import { z } from 'zod';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
@@ -35,10 +35,17 @@ export async function health(app: FastifyInstance, { core, missing }: HealthOpti
   }, async (request, reply) => {
     const token = core.config.metricsToken;
     const given = /^Bearer (.+)$/.exec(request.headers.authorization ?? '')?.[1];
-    const allowed = token === undefined ? ['127.0.0.1', '::1', '::ffff:127.0.0.1'].includes(request.ip) : given !== undefined && equal(given, token);
+    const allowed = token === undefined ? isLocal(request) : given !== undefined && equal(given, token);
     if (!allowed) throw denied('Metrics are for the operator: ask from the same machine, or set METRICS_TOKEN and send it as a bearer token.');
     return reply.type(core.metrics.registry.contentType).serializer((text: unknown) => String(text)).send(await core.metrics.registry.metrics());
   });
+}
+
+/** From this machine, and not by a proxy on it, which speaks for anybody. */
+function isLocal(request: FastifyRequest): boolean {
+  const { headers, socket } = request.raw;
+  const isForwarded = ['forwarded', 'x-forwarded-for', 'x-real-ip', 'via'].some((name) => headers[name] !== undefined);
+  return !isForwarded && ['127.0.0.1', '::1', '::ffff:127.0.0.1'].includes(socket.remoteAddress ?? '');
 }
 
 function equal(left: string, right: string): boolean {

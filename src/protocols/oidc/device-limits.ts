@@ -1,4 +1,5 @@
 /** Guessing of device user codes (RFC 8628 §5.1): few misses for an address, and not many for a whole instance. */
+import { networkOf } from '../../core/addresses.ts';
 import { rateLimitHeaders } from '../../core/rate-limit.ts';
 import type { InstanceContext } from '../../tenancy/index.ts';
 import { NotYours, TooManyRequests } from './errors.ts';
@@ -12,8 +13,8 @@ const missesOfInstance = { ratePerSecond: 1, burst: 200 };
  */
 export async function checkUserCodeGuesses(context: InstanceContext, misses = 0): Promise<void> {
   const { rateLimiter } = context.core;
-  const ofAddress = await rateLimiter.take(`device:${context.instance.id}:${context.address ?? ''}`, missesOfAddress, misses);
-  const ofInstance = await rateLimiter.take(`device:${context.instance.id}`, missesOfInstance, misses);
+  const ofAddress = await rateLimiter.take(`device:${context.instance.id}:${networkOf(context.address)}`, missesOfAddress, misses);
+  const ofInstance = await rateLimiter.take(`device-instance:${context.instance.id}`, missesOfInstance, misses);
   for (const decision of [ofAddress, ofInstance]) {
     if (!decision.allowed || decision.remaining === 0) throw new TooManyRequests('too many wrong codes, try again later', rateLimitHeaders(decision));
   }

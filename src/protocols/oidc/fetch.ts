@@ -7,24 +7,18 @@ const pauseMs = 30_000;
 
 export function createFetch(core: Core): typeof fetch {
   const failures = new LRUCache<string, true>({ max: 5_000, ttl: pauseMs });
-  const outbound = core.outbound.asFetch();
+  const [read, notify] = [core.outbound.asFetch('oidc-document'), core.outbound.asFetch('oidc-logout')];
   return async (input, init) => {
     const address = String(input instanceof Request ? input.url : input);
     const reads = (init?.method ?? 'GET') === 'GET';
-    const purpose = reads ? 'oidc-document' : 'oidc-logout';
     if (reads && failures.has(address)) throw new Error('the address failed a moment ago');
-    const end = core.metrics.outboundDuration.startTimer({ purpose });
     try {
-      const answer = await outbound(input, init);
+      const answer = await (reads ? read : notify)(input, init);
       if (reads && !(await isDocument(answer))) failures.set(address, true);
-      core.metrics.outboundCalls.inc({ purpose, outcome: answer.ok ? 'ok' : 'refused' });
       return answer;
     } catch (error) {
       if (reads) failures.set(address, true);
-      core.metrics.outboundCalls.inc({ purpose, outcome: 'failed' });
       throw error;
-    } finally {
-      end();
     }
   };
 }
