@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { findLiveSession } from '../../src/authentication/index.ts';
 import { startTestServer, type TestServer } from '../support/server.ts';
 
 let server: TestServer;
@@ -18,7 +19,7 @@ describe('the metrics of a server at work', () => {
   });
 
   it('show connections, batches, refusals and calls to others', async () => {
-    await fetch(`${server.issuer}/oauth2/logout`, { headers: { cookie: 'postern_session_default=made-up' } });
+    await findLiveSession(await server.context(), 'made-up');
     for (let request = 0; request < 2; request += 1) await server.core.rateLimiter.take('flow-start:default:203.0.113.7', { ratePerSecond: 0.001, burst: 1 });
     await expect(server.core.outbound.fetch('http://169.254.169.254/', { purpose: 'breached-passwords' })).rejects.toThrow();
     await expect(server.core.outbound.asFetch('oidc-document')('http://10.0.0.1/')).rejects.toThrow();
