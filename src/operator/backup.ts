@@ -35,7 +35,7 @@ export const backup: Command = {
     }
     await client.query('COMMIT');
     const { size } = await stat(file);
-    surroundings.print(`${file}: ${(size / 1024 / 1024).toFixed(1)} MB. It holds personal data and sealed secrets; the master key that opens them is not in it.`);
+    surroundings.print(`${file}: ${size < 1_048_576 ? `${Math.ceil(size / 1024)} KB` : `${(size / 1_048_576).toFixed(1)} MB`}. It holds personal data and sealed secrets; the master key that opens them is not in it.`);
     return 0;
   })),
 };
