@@ -1,70 +1,77 @@
 /**
- * `npm test`: types, lint, architecture rules, then every test. What the tests need of the machine is looked for first,
- * installed where that is possible, and asked for where it is not: nothing is ever left out in silence.
+ * `npm test`: types, lint, architecture rules, then every test; stops at the first that fails. What the tests need of the
+ * machine is looked for first, installed where that is possible, and asked for where it is not: nothing is left out in
+ * silence. The last line counts the tests: `N passed, N failed`.
  *
  * `npm test -- <vitest arguments>` runs those tests only, without the checks before them.
  */
-import { spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { settingNames } from '../src/config.ts';
 import { requireMachine } from './test-machine.ts';
+import { type Outcome, outcomeOf, type Report, slowFiles, summary } from './test-report.ts';
 
 const root = path.resolve(import.meta.dirname, '..');
 const chosen = process.argv.slice(2);
+const startedAt = performance.now();
+// Tests bring their own settings: those of a server on this machine must not reach them.
+const environment = Object.fromEntries(Object.entries(process.env).filter(([name]) => !settingNames.includes(name)));
 
-interface Outcome { readonly passed: number; readonly failed: number }
+let running: ChildProcess | undefined;
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => { running?.kill(signal); });
 
 const missing = requireMachine();
 for (const line of missing) console.error(line);
-if (missing.length > 0) finish({ passed: 0, failed: missing.length });
+if (missing.length > 0) finish({ passed: 0, failed: missing.length, skipped: 0 });
 
-const checks = chosen.length > 0 ? [] : [
-  ['types', 'typescript/bin/tsc', '--noEmit'],
-  ['lint', 'eslint/bin/eslint.js', '.', '--max-warnings', '0'],
-  ['architecture', 'dependency-cruiser/bin/dependency-cruise.mjs', '--config', '.dependency-cruiser.cjs', 'src'],
+const checks = [
+  { name: 'Types', program: 'typescript/bin/tsc', rest: ['--noEmit'] },
+  { name: 'Lint', program: 'eslint/bin/eslint.js', rest: ['.', '--max-warnings', '0'] },
+  { name: 'Architecture', program: 'dependency-cruiser/bin/dependency-cruise.mjs', rest: ['--config', '.dependency-cruiser.cjs', 'src'] },
 ];
-const checked = checks.map(([name = '', program = '', ...rest]): Outcome => {
-  const { status } = run(program, rest);
-  console.log(`${status === 0 ? '✓' : '✗'} ${name}`);
-  return status === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 };
-});
-finish(sum([...checked, runTests()]));
+for (const { name, program, rest } of chosen.length > 0 ? [] : checks) {
+  if (await phase(name, program, rest)) continue;
+  console.error(`${name} failed, so no test was run.`);
+  finish({ passed: 0, failed: 1, skipped: 0 });
+}
+finish(await runTests());
 
-/** The counts are vitest's own; what it could not even load counts as failed. */
-function runTests(): Outcome {
+async function runTests(): Promise<Outcome> {
   const folder = mkdtempSync(path.join(tmpdir(), 'postern-test-report-'));
-  const report = path.join(folder, 'report.json');
-  const { status } = run('vitest/vitest.mjs', ['run', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`, ...chosen]);
+  const file = path.join(folder, 'report.json');
+  const succeeded = await phase('Tests', 'vitest/vitest.mjs', ['run', '--reporter=default', '--reporter=json', `--outputFile.json=${file}`, ...chosen]);
   try {
-    const { numPassedTests: passed, numFailedTests, numPendingTests, numTodoTests, testResults } = JSON.parse(readFileSync(report, 'utf8')) as Report;
-    const unloaded = testResults.filter((file) => file.status === 'failed' && file.assertionResults.length === 0).length;
-    // A test that is skipped tests nothing; chosen tests leave out the others on purpose.
-    const leftOut = chosen.length > 0 ? 0 : numPendingTests + numTodoTests;
-    if (leftOut > 0) console.error(`${leftOut} tests were skipped.`);
-    const failed = numFailedTests + unloaded + leftOut;
-    return { passed, failed: status === 0 ? failed : Math.max(1, failed) };
-  } catch {
-    return { passed: 0, failed: 1 };
+    const report = JSON.parse(readFileSync(file, 'utf8')) as Report;
+    for (const line of slowFiles(report, root)) console.log(line);
+    return outcomeOf(report, succeeded);
+  } catch (error) {
+    console.error(`vitest left no report: ${String(error)}`);
+    return { passed: 0, failed: 1, skipped: 0 };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
-interface Report {
-  numPassedTests: number; numFailedTests: number; numPendingTests: number; numTodoTests: number;
-  testResults: { status: string; assertionResults: unknown[] }[];
+/** Runs one program under a heading and says how long it took. Returns whether it succeeded. */
+async function phase(name: string, program: string, rest: readonly string[]): Promise<boolean> {
+  console.log(`\n── ${name} ${'─'.repeat(60 - name.length)}`);
+  const before = performance.now();
+  const succeeded = await new Promise<boolean>((resolve) => {
+    running = spawn(process.execPath, [path.join(root, 'node_modules', program), ...rest], { cwd: root, env: environment, stdio: ['ignore', 'inherit', 'inherit'] });
+    running.once('error', (error) => { console.error(String(error)); resolve(false); });
+    running.once('close', (code) => { resolve(code === 0); });
+  });
+  console.log(`${succeeded ? '✓' : '✗'} ${name}: ${seconds(before)} s`);
+  return succeeded;
 }
 
-function run(program: string, rest: readonly string[]) {
-  return spawnSync(process.execPath, [path.join(root, 'node_modules', program), ...rest], { cwd: root, stdio: 'inherit' });
+function finish(outcome: Outcome): never {
+  console.log(`\nAll together: ${seconds(startedAt)} s\n${summary(outcome)}`);
+  process.exit(outcome.failed === 0 && outcome.passed > 0 ? 0 : 1);
 }
 
-function sum(outcomes: readonly Outcome[]): Outcome {
-  return outcomes.reduce((total, { passed, failed }) => ({ passed: total.passed + passed, failed: total.failed + failed }), { passed: 0, failed: 0 });
-}
-
-function finish({ passed, failed }: Outcome): never {
-  console.log(`\n${passed} passed, ${failed} failed`);
-  process.exit(failed === 0 && passed > 0 ? 0 : 1);
+function seconds(since: number): string {
+  return ((performance.now() - since) / 1000).toFixed(1);
 }
