@@ -15,10 +15,16 @@ function refusals(settings: Record<string, string>): string[] {
 }
 
 describe('.env.example', () => {
-  const example = parseEnv(readFileSync(new URL('../.env.example', import.meta.url), 'utf8'));
+  const text = readFileSync(new URL('../.env.example', import.meta.url), 'utf8');
+  const example = parseEnv(text);
 
   it('has every setting, and no other', () => {
     expect(Object.keys(example).toSorted()).toEqual([...settingNames].toSorted());
+  });
+
+  it('explains each in a paragraph of its own', () => {
+    const paragraphs = text.split('\n\n').map((paragraph) => /^(?:# .+\n)+([A-Z_]+)=.*\n?$/.exec(paragraph)?.[1]).filter((name) => name !== undefined);
+    expect(paragraphs.toSorted()).toEqual([...settingNames].toSorted());
   });
 
   it('shows the defaults', () => {
