@@ -107,11 +107,3 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 export function isUniqueViolation(error: unknown): boolean {
   return error instanceof Prisma.PrismaClientKnownRequestError && error.code === 'P2002';
 }
-
-/** The database cannot be reached or has no connection free: the caller may try again. */
-export function isDatabaseUnavailable(error: unknown): boolean {
-  if (error instanceof Prisma.PrismaClientInitializationError) return true;
-  if (error instanceof Prisma.PrismaClientKnownRequestError) return ['P1001', 'P1002', 'P1008', 'P1011', 'P1017', 'P2024', 'P2028'].includes(error.code);
-  const text = error instanceof Error ? `${(error as { code?: string }).code ?? ''} ${error.message}` : '';
-  return /ECONNREFUSED|ECONNRESET|ENOENT.*\.s\.PGSQL|EPIPE|57P0[123]|53300|Connection terminated|timeout exceeded when trying to connect|the database system is|Can't reach database/.test(text);
-}

@@ -102,3 +102,9 @@ export const tooManyRequests = (detail: string, headers: Record<string, string>)
 export const serviceBusy = (retryAfterSeconds: number, detail = 'The server is busy. Try again shortly.', cause?: unknown) => new Problem({
   status: 503, code: 'Service.Busy', detail, headers: { 'retry-after': String(retryAfterSeconds) }, cause,
 });
+
+/** 503: there is no room to write. Reading goes on. */
+export const storageFull = (cause?: unknown) => new Problem({
+  status: 503, code: 'Service.Storage.Full', headers: { 'retry-after': '60' }, cause,
+  detail: 'Nothing can be saved at the moment: the disk of the database is full. Nothing was changed. Whoever runs this server must make room.',
+});

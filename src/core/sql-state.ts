@@ -2,7 +2,7 @@
  * Returns the SQLSTATE (five characters) of a database error, or undefined when the error
  * did not come from the server (a lost connection, a timeout, a bug).
  * Reads `pg` errors (`code`) and Prisma's raw query errors (the driver's code lies in
- * `meta.driverAdapterError.cause.originalCode`; Prisma's own `P2010` is not a SQLSTATE).
+ * `meta.driverAdapterError.cause.originalCode`; Prisma's own `P1001` or `P2010` is not a SQLSTATE).
  */
 export function sqlStateOf(error: unknown): string | undefined {
   return sqlState(property(error, 'code')) ?? sqlState(driverAdapterCode(error));
@@ -24,7 +24,7 @@ function driverAdapterCode(error: unknown): unknown {
 
 function sqlState(code: unknown): string | undefined {
   // "EPIPE" has five characters too: every SQLSTATE that PostgreSQL sends has a digit in it.
-  return typeof code === 'string' && /^(?=.*\d)[0-9A-Z]{5}$/.test(code) && !/^P20\d\d$/.test(code)
+  return typeof code === 'string' && /^(?=.*\d)[0-9A-Z]{5}$/.test(code) && !/^P[1-9]\d{3}$/.test(code)
     ? code
     : undefined;
 }

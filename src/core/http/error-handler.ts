@@ -1,8 +1,8 @@
 /** Turns whatever a route throws into a problem document (RFC 9457). What nobody foresaw becomes a 500 without details. */
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
-import { isDatabaseUnavailable } from '../database.ts';
-import { type FieldError, invalidParameters, notFound, Problem, serviceBusy } from '../errors.ts';
+import { databaseFailure } from '../database-failure.ts';
+import { type FieldError, invalidParameters, notFound, Problem, serviceBusy, storageFull } from '../errors.ts';
 
 /** Registers error and not-found handling for the whole server. */
 export function answerProblems(app: FastifyInstance): void {
@@ -25,7 +25,11 @@ export function toProblem(error: unknown): Problem {
     return invalidParameters(error.validation.map((issue): FieldError => ({
       field: fieldOf(error.validationContext, issue.instancePath), code: issue.keyword ?? 'invalid', detail: issue.message ?? 'is not valid' })));
   }
-  if (isDatabaseUnavailable(error)) return serviceBusy(2, 'The database cannot be reached at the moment. Try again shortly.', error);
+  switch (databaseFailure(error)) {
+    case 'unreachable': return serviceBusy(2, 'The database cannot be reached at the moment. Try again shortly.', error);
+    case 'full': return storageFull(error);
+    case undefined:
+  }
   const status = error instanceof Error ? (error as FastifyError).statusCode : undefined;
   if (error instanceof Error && status !== undefined && status >= 400 && status < 500) return clientError(status, error as FastifyError);
   return new Problem({ status: 500, code: 'Service.Internal.Error', detail: 'Something went wrong on our side. The request id leads to the details in the log.', cause: error });

@@ -1,5 +1,5 @@
 /** Refusals in the OAuth shape: our Problems, and what the provider has no class for. */
-import { isDatabaseUnavailable } from '../../core/database.ts';
+import { databaseFailure } from '../../core/database-failure.ts';
 import { Problem } from '../../core/errors.ts';
 import { errors } from './library.ts';
 
@@ -32,11 +32,17 @@ export function refusalOf(error: unknown): { status: number; body: OAuthError; h
   if (error instanceof TooManyRequests) {
     return { status: 429, body: { error: error.error, error_description: error.error_description ?? '' }, headers: { ...error.headers } };
   }
-  if (isDatabaseUnavailable(error)) {
-    return { status: 503, body: { error: 'temporarily_unavailable', error_description: 'the server cannot reach its database, try again shortly' }, headers: { 'retry-after': '2' } };
+  switch (databaseFailure(error)) {
+    case 'unreachable': return unavailable('the server cannot reach its database, try again shortly', 2);
+    case 'full': return unavailable('nothing can be saved at the moment: the disk of the database is full', 60);
+    case undefined:
   }
   if (error instanceof Problem) return { status: error.status, body: { error: errorOf(error.status), error_description: error.detail }, headers: error.headers };
   return undefined;
+}
+
+function unavailable(description: string, retryAfterSeconds: number) {
+  return { status: 503, body: { error: 'temporarily_unavailable', error_description: description }, headers: { 'retry-after': String(retryAfterSeconds) } };
 }
 
 /** The body of a fault: no detail leaves the server (the log has it under the request id). */
