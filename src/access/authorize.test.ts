@@ -3,10 +3,10 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, type JWK, SignJWT } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { disableApplication, enableApplication } from '../applications/index.ts';
+import { builtInResourceServers, disableApplication, enableApplication, putResourceGrant, removeResourceGrant } from '../applications/index.ts';
 import { createUser, disableUser } from '../directory/index.ts';
-import { createInstance, loadKeySet, privateKeyPlace, rotateSigningKeys, retireSigningKey, signingKeyFor } from '../tenancy/index.ts';
-import { type ApiServer, startApiServer, type TokenOptions } from '../../test/support/api-server.ts';
+import { createInstance, loadKeySet, privateKeyPlace, rotateSigningKeys, retireSigningKey, signingKeyFor, withPrincipal } from '../tenancy/index.ts';
+import { type ApiServer, grantOwnApis, startApiServer, type TokenOptions } from '../../test/support/api-server.ts';
 import { assignRole, removeRole } from './administrators.ts';
 
 let server: ApiServer;
@@ -195,6 +195,23 @@ describe('who may not act any more', () => {
     expect((await present(token)).status).toBe(401);
     await expect.poll(there, { timeout: 1_000 }).toBe(401);
     await enableApplication(context, server.applicationId);
+    expect((await present(token)).status).toBe(200);
+    await replica.close();
+  });
+
+  it('takes scopes back from tokens that are out already, also at a replica within a second', async () => {
+    const context = withPrincipal(await server.context(), { kind: 'system' });
+    const replica = await server.replica();
+    const [management] = builtInResourceServers(context);
+    const token = `Bearer ${await server.token()}`;
+    const there = async () => (await replica.send('GET', path, { headers: { authorization: token } })).status;
+    expect(await there()).toBe(200);
+    await putResourceGrant(context, server.applicationId, management?.id ?? '', ['user:read']);
+    expect((await present(token)).status).toBe(403);
+    await expect.poll(there, { timeout: 1_000 }).toBe(403);
+    await removeResourceGrant(context, server.applicationId, management?.id ?? '');
+    expect((await present(token)).status).toBe(403);
+    await grantOwnApis(context, server.applicationId);
     expect((await present(token)).status).toBe(200);
     await replica.close();
   });

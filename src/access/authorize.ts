@@ -56,7 +56,7 @@ async function authenticate(request: FastifyRequest, context: InstanceContext, a
   const { scheme, token } = readAuthorization(request);
   const verified = await verifyAccessToken(context, token, audience);
   await checkPossession(request, context, { scheme, token, verified });
-  return loadPrincipal(context, verified);
+  return loadPrincipal(context, verified, audience);
 }
 
 /** The header, once, in one of two schemes (RFC 6750 §2.1, RFC 9449 §7.1); never the query or the body. */

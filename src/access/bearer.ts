@@ -3,7 +3,7 @@
  * are tried: a token never says with which key, algorithm or issuer it wants to be checked.
  */
 import { decodeProtectedHeader, errors, jwtVerify } from 'jose';
-import { findApplicationByClientId, type Application } from '../applications/index.ts';
+import { type Application, findApplicationByClientId, findResourceServer, grantedScopes } from '../applications/index.ts';
 import { isUserUsable } from '../directory/index.ts';
 import { type InstanceContext, type Principal, signingAlgorithms, verificationKey } from '../tenancy/index.ts';
 import { findPermissions } from './administrators.ts';
@@ -57,21 +57,29 @@ export async function verifyAccessToken(context: InstanceContext, token: string,
 
 /**
  * Who the token speaks for, if that may still act: its application is enabled, its user usable, its session not ended.
- * Asked at every request, answered from memory; true of other servers' changes within a second.
+ * Of its scopes count those that the application still has at this API: a right that is taken away ends now and not with
+ * the token. Asked at every request, answered from memory; true of other servers' changes within a second.
  * @throws Problem 401
  */
-export async function loadPrincipal(context: InstanceContext, token: VerifiedToken): Promise<{ principal: Principal; application: Application }> {
+export async function loadPrincipal(context: InstanceContext, token: VerifiedToken, audience: string): Promise<{ principal: Principal; application: Application }> {
   const application = await findApplicationByClientId(context, token.clientId);
   if (!application?.enabled) throw tokenRefused('its application is disabled or gone');
+  const scopes = await scopesStillGranted(context, application, token, audience);
   // client_credentials (RFC 9068 §2.2): the subject is the client. Asked first: a client named like a user's id stays a client.
-  if (token.subject === token.clientId) return { application, principal: { kind: 'application', id: application.id, scopes: token.scopes } };
+  if (token.subject === token.clientId) return { application, principal: { kind: 'application', id: application.id, scopes } };
   if (!await isUserUsable(context, token.subject)) throw tokenRefused('its user may not act, or is gone');
   if (token.sessionId !== undefined && !await isSessionLive(context, token.sessionId, token.subject)) throw tokenRefused('its session has ended');
   return {
     application,
     principal: {
-      kind: 'user', id: token.subject, applicationId: application.id, scopes: token.scopes,
+      kind: 'user', id: token.subject, applicationId: application.id, scopes,
       permissions: await findPermissions(context, token.subject), ...(token.sessionId !== undefined && { sessionId: token.sessionId }),
     },
   };
+}
+
+async function scopesStillGranted(context: InstanceContext, application: Application, token: VerifiedToken, audience: string): Promise<readonly string[]> {
+  const api = await findResourceServer(context, audience);
+  const granted = api ? await grantedScopes(context, application.id, api) : [];
+  return token.scopes.filter((scope) => granted.includes(scope));
 }

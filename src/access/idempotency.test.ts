@@ -2,14 +2,17 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createApplication } from '../applications/index.ts';
 import { createInstance } from '../tenancy/index.ts';
-import { type ApiServer, startApiServer } from '../../test/support/api-server.ts';
+import { type ApiServer, grantOwnApis, startApiServer } from '../../test/support/api-server.ts';
 import { keptSeconds } from './idempotency.ts';
 
 let server: ApiServer;
 let other: string;
 beforeAll(async () => {
   server = await startApiServer();
-  ({ application: { clientId: other } } = await createApplication(await server.context(), { name: 'Other', kind: 'machine' }));
+  const context = await server.context();
+  const { application } = await createApplication(context, { name: 'Other', kind: 'machine' });
+  await grantOwnApis(context, application.id);
+  other = application.clientId;
 });
 afterAll(() => server.close());
 
@@ -67,7 +70,8 @@ describe('Idempotency-Key', () => {
     const stranger = await post({ username: 'shared' }, key, { authorization: `Bearer ${await server.token({ claims: { sub: other, client_id: other } })}` });
     expect([stranger.status, stranger.body.includes(String(first.json['id']))]).toEqual([409, false]);
     const context = await createInstance(server.core, { id: 'elsewhere', name: 'Elsewhere' });
-    await createApplication(context, { name: 'Same name', kind: 'machine', clientId: server.clientId });
+    const { application } = await createApplication(context, { name: 'Same name', kind: 'machine', clientId: server.clientId });
+    await grantOwnApis(context, application.id);
     const there = await server.send('POST', '/t/elsewhere/api/v1/users', {
       headers: { authorization: `Bearer ${await server.token({ instance: 'elsewhere' })}`, 'content-type': 'application/json', 'idempotency-key': key }, body: '{"username":"shared"}',
     });

@@ -14,7 +14,7 @@ import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod
 import { SignJWT } from 'jose';
 import { inject } from 'vitest';
 import { access, authorize, managementAudience, managementScopes } from '../../src/access/index.ts';
-import { applications, createApplication } from '../../src/applications/index.ts';
+import { applications, builtInResourceServers, createApplication, putResourceGrant } from '../../src/applications/index.ts';
 import { loadConfig } from '../../src/config.ts';
 import type { Core } from '../../src/core/core.ts';
 import { requireRouteAccess } from '../../src/core/http/access.ts';
@@ -26,7 +26,7 @@ import { createCore } from '../../src/create-core.ts';
 import { directory } from '../../src/directory/index.ts';
 import {
   createInstance, instanceContext, type InstanceContext, instanceScope, loadInstance, platform, type PlatformOptions, rewriteInstanceHost,
-  signingKeyFor, type SigningAlgorithm, tenancy,
+  signingKeyFor, type SigningAlgorithm, tenancy, withPrincipal,
 } from '../../src/tenancy/index.ts';
 import { createTestDatabase } from './database.ts';
 import { freePort } from './free-port.ts';
@@ -165,12 +165,19 @@ async function assemble(core: Core, options: ApiServerOptions): Promise<FastifyI
   return app;
 }
 
+/** Grants an application every scope of the product's own APIs. */
+export async function grantOwnApis(context: InstanceContext, applicationId: string): Promise<void> {
+  const system = withPrincipal(context, { kind: 'system' });
+  for (const api of builtInResourceServers(system)) await putResourceGrant(system, applicationId, api.id, api.scopes.map(({ name }) => name));
+}
+
 /** The instance `default` with a machine application of fixed client_id. */
 async function prepare(core: Core): Promise<{ applicationId: string; clientId: string }> {
   const clientId = 'api-tests';
   if (!await loadInstance(core, 'default')) {
     const context = await createInstance(core, { id: 'default', name: 'Default' }, { principal: { kind: 'system' } });
-    await createApplication(context, { name: 'API tests', kind: 'machine', clientId, oidc: { tokenEndpointAuthMethod: 'client_secret_basic' } });
+    const { application } = await createApplication(context, { name: 'API tests', kind: 'machine', clientId, oidc: { tokenEndpointAuthMethod: 'client_secret_basic' } });
+    await grantOwnApis(context, application.id);
   }
   const row = await core.database.application.findFirstOrThrow({ where: { instanceId: 'default', clientId } });
   return { applicationId: row.id, clientId };
