@@ -54,6 +54,8 @@ async function run(): Promise<void> {
   const load = await start('load/generate.ts');
   const measure: Measure = (plan) => load.ask<Measured>('measure', plan);
   const [yardstickPort, posternPort] = [await freePort(), await freePort()];
+  process.stderr.write('seeding\n');
+  await (await start('servers/seed.ts', { port: posternPort, dataDirectory })).stop();
   const postern: Target = { name: 'Postern', port: posternPort, base: '/t/default', child: await start('servers/postern.ts', { port: posternPort, dataDirectory }), sessions: [], profileFolder: values.profile };
   const wanted = kinds.filter(({ name }) => isWanted(name));
   if (wanted.length > 0) {

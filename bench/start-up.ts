@@ -3,6 +3,7 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { settingsOf } from './servers/data.ts';
 
 const main = path.join(import.meta.dirname, '../src/main.ts');
 const patienceMs = 30_000;
@@ -39,16 +40,17 @@ function startServer({ dataDirectory, port }: { dataDirectory: string; port: num
   const { PATH = '', HOME = '' } = process.env;
   const started = spawn(process.execPath, [main], {
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { PATH, HOME, DATA_DIR: dataDirectory, PORT: String(port), PUBLIC_URL: `http://127.0.0.1:${port}`, SAMPLE_APPLICATION_PORT: '0' },
+    cwd: dataDirectory, // where no .env file lies
+    env: { PATH, HOME, ...settingsOf({ dataDirectory, port }) },
   });
   const output: string[] = [];
   for (const stream of [started.stdout, started.stderr]) stream.on('data', (chunk: Buffer) => { output.push(chunk.toString()); });
   return { process: started, output, ended: new Promise((resolve) => { started.once('exit', resolve); }) };
 }
 
-async function untilReady({ process: { exitCode }, output, process: started }: Started, port: number): Promise<void> {
+async function untilReady({ output, process: started }: Started, port: number): Promise<void> {
   const deadline = Date.now() + patienceMs;
-  while (Date.now() < deadline && exitCode === null && started.exitCode === null) {
+  while (Date.now() < deadline && started.exitCode === null) {
     const answer = await fetch(`http://127.0.0.1:${port}/readyz`).catch(() => undefined);
     await answer?.arrayBuffer();
     if (answer?.status === 200) return;

@@ -1,17 +1,25 @@
-/** What Postern needs of the fixtures, made through its own functions; rate limits are raised by settings, not taken away. */
+/**
+ * Makes a data folder with what Postern needs of the fixtures, through its own functions; rate limits are raised by
+ * settings, not taken away. A process of its own, so that the memory of the server is that of serving.
+ */
 import { createApplication, createResourceServer, putResourceGrant } from '../../src/applications/index.ts';
 import { setPassword } from '../../src/authentication/index.ts';
+import { bootstrap } from '../../src/bootstrap/index.ts';
 import type { Core } from '../../src/core/core.ts';
+import { applyMigrations } from '../../src/core/migrations.ts';
 import { createUser } from '../../src/directory/index.ts';
+import { buildServer } from '../../src/server.ts';
 import { instanceContext, type InstanceContext } from '../../src/tenancy/index.ts';
 import { changeSettings } from '../../src/tenancy/settings-change.ts';
 import { apis, apiScope, coldInstances, lifetimes, machine, manyInstances, redirectUri, userNames, userPassword, web } from '../fixtures.ts';
+import { openData } from './data.ts';
+import { answerParent } from './parent.ts';
 import { seedInstances } from './seed-instances.ts';
 
 const unlimited = 100_000;
 
-/** Fills the first instance and makes the others. The server must not have served a request yet. */
-export async function seed(core: Core): Promise<void> {
+/** Fills the first instance and makes the others. */
+async function seed(core: Core): Promise<void> {
   const context = await instanceContext(core, 'default');
   if (!context) throw new Error('there is no first instance');
   await changeSettings(context, 'settings', {
@@ -40,3 +48,12 @@ async function seedUsers(context: InstanceContext): Promise<void> {
   // Until its administrator has signed in once, an instance shows set-up pages only.
   await context.db.user.updateMany({ where: { username: 'admin' }, data: { lastSignInAt: context.now() } });
 }
+
+const { config, postgres } = await openData(process.argv[2]);
+await applyMigrations(postgres.url);
+const server = await buildServer({ config, connectionString: postgres.url });
+await bootstrap(server.core);
+await seed(server.core);
+await server.stop();
+await postgres.stop();
+answerParent({});
