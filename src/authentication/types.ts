@@ -138,6 +138,8 @@ export interface StartFlow {
   readonly browserToken?: string | undefined;
   /** The session cookie's value, likewise: a flow that begins signed in goes on from there. */
   readonly sessionToken?: string | undefined;
+  /** Whoever is signed in here is not whom the request is about: the flow does not go on as that person. */
+  readonly otherAccount?: boolean;
 }
 
 export interface StartedFlow {

@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { findLiveSession, isSetUp, loadFlowView, openSetupLink, readBrowserCookies, submitFlow } from '../authentication/index.ts';
-import { loadApplication } from '../applications/index.ts';
+import { findApplication } from '../applications/index.ts';
 import type { Core } from '../core/core.ts';
 import { notFound, type Problem } from '../core/errors.ts';
 import { sendProblem, toProblem } from '../core/http/error-handler.ts';
@@ -111,7 +111,7 @@ function notSetUp(core: Core, request: FastifyRequest): PageModel {
 
 /** Applications' addresses change rarely and are cached. */
 async function targetsOf(context: InstanceContext, applicationId: string): Promise<string[]> {
-  const application = await loadApplication(context, applicationId);
+  const application = await findApplication(context, applicationId);
   return formTargetsOf(application?.settings.redirectUris ?? []);
 }
 

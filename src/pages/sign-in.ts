@@ -71,7 +71,16 @@ function identify(drawing: Drawing, step: Extract<StepView, { name: 'identify' }
 }
 
 function factor(drawing: Drawing, methods: readonly MethodView[], remember: { days: number } | undefined, title: string): DrawnStep {
-  return { title, lead: applicationLine(drawing), body: html`${who(drawing)}${methods.map((method) => methodForm(drawing, method, remember))}` };
+  return { title, lead: applicationLine(drawing), body: html`${who(drawing)}${continueAs(drawing)}${methods.map((method) => methodForm(drawing, method, remember))}` };
+}
+
+/** Signed in meanwhile, in another tab: one click goes on as that person. */
+function continueAs({ view, text, action, hidden }: Drawing): Markup {
+  const choice = view.continueAs;
+  if (choice === undefined) return null;
+  return form(action, { ...hidden('choose_account'), account: choice.account }, html`
+    <p class="hint">${text.alreadySignedIn}</p>
+    <button type="submit" class="second">${text.continueAs(choice.displayName)}</button>`);
 }
 
 function methodForm(drawing: Drawing, method: MethodView, remember: { days: number } | undefined): Markup {
@@ -160,6 +169,7 @@ function ended(drawing: Drawing): { title: string; body: Markup } {
     body: html`<h1>${title}</h1><p>${words}</p>
       ${view.actions.includes('leave') ? actionButton(drawing, 'leave', view.application === undefined ? text.continue : text.backTo(view.application.name)) : null}
       ${view.actions.includes('restart') ? actionButton(drawing, 'restart', text.startAgain, view.actions.includes('leave') ? 'second' : undefined) : null}
+      ${view.actions.includes('continue') ? actionButton(drawing, 'continue', text.continue) : null}
       ${home && !view.actions.includes('leave') ? html`<a class="button second" href=${home} rel="noreferrer">${text.backTo(view.application?.name ?? '')}</a>` : null}`,
   };
 }

@@ -44,7 +44,8 @@ export async function startFlow(context: InstanceContext, start: StartFlow, give
     : { browser: { id: given.browserId }, setCookies: [] };
   const session = await findLiveSession(context, start.sessionToken);
   const asksWho = start.request.prompt?.some((prompt) => prompt === 'select_account' || prompt === 'create') ?? false;
-  const goesOn = session?.browserId === browser.id && !asksWho && !given.answers?.otherAccount && start.purpose !== 'setup';
+  const otherAccount = (start.otherAccount ?? false) || (given.answers?.otherAccount ?? false);
+  const goesOn = session?.browserId === browser.id && !asksWho && !otherAccount && start.purpose !== 'setup';
   const id = newId('flow', context.now().getTime());
   await context.db.flow.create({
     data: {
@@ -53,7 +54,7 @@ export async function startFlow(context: InstanceContext, start: StartFlow, give
       request: start.request as Prisma.InputJsonObject,
       // A hint is what the application thinks it knows: it fills in the field, or names whom to ask for a password.
       sealedIdentifier: start.request.loginHint && !asksWho && !goesOn && !given.answers?.otherAccount ? sealIdentifier(context, id, start.request.loginHint.slice(0, 255)) : null,
-      answers: writeAnswers({ ...given.answers, ...(goesOn && session && { sessionId: session.id }) }),
+      answers: writeAnswers({ ...given.answers, ...(otherAccount && { otherAccount }), ...(goesOn && session && { sessionId: session.id }) }),
       userId: given.userId ?? null, proofs: writeProofs(given.proofs ?? []),
       address: context.address ?? null, userAgent: context.userAgent?.slice(0, 500) ?? null,
       createdAt: context.now(), expiresAt: new Date(context.now().getTime() + browserFlowSeconds * 1_000),

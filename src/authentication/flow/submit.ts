@@ -38,7 +38,7 @@ async function answer(context: InstanceContext, turn: Turn): Promise<SubmitResul
   const { flow, browser, presented, submission } = turn;
   switch (flow.status) {
     case 'expired': return submission.do === 'restart' ? restart(context, flow) : toPage(context, flow);
-    case 'completed': return resumeAgain(context, flow, presented);
+    case 'completed': return submission.do === 'continue' ? leaveCompleted(context, flow, presented) : resumeAgain(context, flow, presented);
     case 'cancelled': return submission.do === 'leave' ? resume(context, flow, { kind: 'cancelled' }) : toPage(context, flow);
     case 'denied': return submission.do === 'leave' ? resume(context, flow, deniedOutcome(flow)) : toPage(context, flow);
     case 'active': break;
@@ -112,6 +112,13 @@ async function resume(context: InstanceContext, flow: FlowState, outcome: Outcom
 async function resumeAgain(context: InstanceContext, flow: FlowState, presented: Presented): Promise<SubmitResult> {
   const repeated = await repeatCompletion(context, flow, presented);
   return repeated ? resume(context, flow, repeated.outcome, repeated.setCookies) : restart(context, flow);
+}
+
+/** From the page of a finished sign-in: on where it was going, or to the start page when the request is over. */
+async function leaveCompleted(context: InstanceContext, flow: FlowState, presented: Presented): Promise<SubmitResult> {
+  const result = await resumeAgain(context, flow, presented);
+  const isHere = result.kind === 'redirect' && result.location === flowUrl(context, flow.id);
+  return isHere ? { ...result, location: `${context.instance.issuer}/` } : result;
 }
 
 async function restart(context: InstanceContext, flow: FlowState): Promise<SubmitResult> {

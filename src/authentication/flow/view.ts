@@ -41,7 +41,7 @@ async function viewOf(context: InstanceContext, situation: Situation, browser: B
     step,
     identifier: flow.identifier,
     account: user && { displayName: user.displayName, username: user.username },
-    continueAs: step?.name === 'first_factor' && !user ? (await signedInAccount(context, situation)) : undefined,
+    continueAs: step?.name === 'first_factor' && !user && !flow.answers.otherAccount ? await signedInAccount(context, situation) : undefined,
     userCode: flow.request.userCode, locale: flow.request.locale,
     actions: actionsOf(flow, decision, situation),
     notices: flow.status === 'active' && flow.notice ? [flow.notice] : [],

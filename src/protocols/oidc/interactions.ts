@@ -24,9 +24,15 @@ export async function interactionUrl(ctx: KoaContextWithOIDC, interaction: Inter
     request: flowRequest(ctx),
     browserToken,
     sessionToken,
+    otherAccount: wantsSomebodyElse(interaction),
   });
   for (const cookie of started.setCookies) ctx.append('Set-Cookie', cookie);
   return started.url;
+}
+
+/** The request names its subject (OpenID Connect Core §3.1.2.1, §5.5.1), and that is not who is signed in here. */
+function wantsSomebodyElse(interaction: Interaction): boolean {
+  return interaction.prompt.reasons.some((reason) => ['id_token_hint', 'claims_id_token_sub_value'].includes(reason));
 }
 
 /** The same person, only fresher or stronger. */
