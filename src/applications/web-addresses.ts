@@ -1,7 +1,9 @@
 /** Addresses in settings other than redirect URIs. Each function says what is wrong, or undefined. */
 
 const loopbackHosts = new Set(['localhost', '127.0.0.1', '[::1]']);
-const isPlain = (text: string, url: URL) => /^[!-~]+$/.test(text) && !text.includes('#') && url.username === '' && url.password === '' && !url.hostname.includes('*');
+/** Written the way browsers write it (a slash for an empty path may be missing): nobody reads another address in it. */
+const isPlain = (text: string, url: URL) => /^[!-~]+$/.test(text) && (url.href === text || url.href === `${text}/`)
+  && !text.includes('#') && url.username === '' && url.password === '' && !url.hostname.includes('*');
 
 /** Fetched by us; whether the address may be called is judged when it is (core/outbound). */
 export function rejectHttpsUri(text: string): string | undefined {
