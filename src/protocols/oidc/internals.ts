@@ -21,6 +21,7 @@ export function adaptInternals(provider: Provider, instance: InstanceContext): v
   useProofsOnce(provider, instance);
   nameLevels(provider);
   takeIdTokensOnly(provider);
+  keepNothingOfStrangers(provider);
   internalsOf(provider).responseModes.set('form_post', answerByFormPost);
 }
 
@@ -77,5 +78,17 @@ function takeIdTokensOnly(provider: Provider): void {
     const { typ = 'JWT' } = decodeProtectedHeader(token);
     if (typ.toUpperCase() !== 'JWT') throw new Error('not an ID token');
     return validate(token, client);
+  };
+}
+
+/**
+ * An error at the device page puts a form secret into a session that was never saved when the browser came without
+ * one, and the library then fails to save it. There is nothing to keep: pages.ts shows no form there.
+ */
+function keepNothingOfStrangers(provider: Provider): void {
+  const { prototype } = provider.Session as unknown as { prototype: { exp?: number; persist(): Promise<unknown> } };
+  const { persist } = prototype;
+  prototype.persist = async function persistIfKnown(this: typeof prototype) {
+    return typeof this.exp === 'number' ? persist.call(this) : undefined;
   };
 }
