@@ -1,6 +1,6 @@
 /** A whole Postern on a database of its own, listening on a free loopback port, for tests over real HTTP. */
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
+import { request as httpRequest } from 'node:http';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Writable } from 'node:stream';
@@ -11,6 +11,7 @@ import type { Core } from '../../src/core/core.ts';
 import { buildServer, type Server } from '../../src/server.ts';
 import { instanceContext, type ContextOptions, type InstanceContext } from '../../src/tenancy/index.ts';
 import { createTestDatabase } from './database.ts';
+import { freePort } from './free-port.ts';
 
 export interface TestServer {
   readonly core: Core;
@@ -81,13 +82,11 @@ async function startOn(environment: Record<string, string>, databaseUrl: string)
   const base = `http://127.0.0.1:${config.port}`;
 
   async function managementToken(resource?: string): Promise<string> {
-    const answer = await fetch(`${base}/t/default/oauth2/token`, {
-      method: 'POST',
-      headers: { host: new URL(origin).host, authorization: `Basic ${Buffer.from(`${machine.clientId}:${machine.clientSecret}`).toString('base64')}` },
-      body: new URLSearchParams({ grant_type: 'client_credentials', ...(resource && { resource }) }),
-    });
-    if (answer.status !== 200) throw new Error(`no management token: ${answer.status} ${await answer.text()}`);
-    return ((await answer.json()) as { access_token: string }).access_token;
+    const answer = await send(`${base}/t/default/oauth2/token`, 'POST', {
+      host: new URL(origin).host, 'content-type': 'application/x-www-form-urlencoded', authorization: `Basic ${Buffer.from(`${machine.clientId}:${machine.clientSecret}`).toString('base64')}`,
+    }, new URLSearchParams({ grant_type: 'client_credentials', ...(resource && { resource }) }).toString());
+    if (answer.status !== 200) throw new Error(`no management token: ${answer.status} ${answer.text}`);
+    return (JSON.parse(answer.text) as { access_token: string }).access_token;
   }
 
   let token: string | undefined;
@@ -99,12 +98,10 @@ async function startOn(environment: Record<string, string>, databaseUrl: string)
     managementToken,
     async api(method, apiPath, body, headers = {}) {
       token ??= await managementToken();
-      const answer = await fetch(`${base}/t/default/api/v1${apiPath}`, {
-        method,
-        headers: { host: new URL(origin).host, authorization: `Bearer ${token}`, ...(body !== undefined && { 'content-type': 'application/json' }), ...headers },
-        ...(body !== undefined && { body: JSON.stringify(body) }),
-      });
-      const text = await answer.text();
+      const answer = await send(`${base}/t/default/api/v1${apiPath}`, method, {
+        host: new URL(origin).host, authorization: `Bearer ${token}`, ...(body !== undefined && { 'content-type': 'application/json' }), ...headers,
+      }, body === undefined ? undefined : JSON.stringify(body));
+      const { text } = answer;
       return { status: answer.status, headers: answer.headers, body: (text === '' ? undefined : JSON.parse(text)) as never };
     },
     async context(instanceId = 'default', contextOptions = {}) {
@@ -117,11 +114,22 @@ async function startOn(environment: Record<string, string>, databaseUrl: string)
   };
 }
 
-/** A port that was free a moment ago. */
-export async function freePort(): Promise<number> {
-  const probe = createServer();
-  await new Promise<void>((resolve) => { probe.listen(0, '127.0.0.1', resolve); });
-  const address = probe.address();
-  await new Promise((resolve) => { probe.close(resolve); });
-  return typeof address === 'object' && address !== null ? address.port : 0;
+interface Sent { status: number; headers: Headers; text: string }
+
+/** Not by fetch: that lets nobody name the host, which for a replica is not the one that is called. */
+function send(url: string, method: string, headers: Record<string, string>, body: string | undefined): Promise<Sent> {
+  return new Promise((resolve, reject) => {
+    const request = httpRequest(url, { method, headers: { ...headers, ...(body !== undefined && { 'content-length': String(Buffer.byteLength(body)) }) } }, (answer) => {
+      const chunks: Buffer[] = [];
+      answer.on('data', (chunk: Buffer) => chunks.push(chunk));
+      answer.on('error', reject);
+      answer.on('end', () => {
+        const received = new Headers();
+        for (const [name, values] of Object.entries(answer.headersDistinct)) for (const value of values ?? []) received.append(name, value);
+        resolve({ status: answer.statusCode ?? 0, headers: received, text: Buffer.concat(chunks).toString('utf8') });
+      });
+    });
+    request.on('error', reject);
+    request.end(body);
+  });
 }
