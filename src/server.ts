@@ -92,7 +92,9 @@ export async function buildServer(options: CoreOptions): Promise<Server> {
       return typeof address === 'object' && address !== null ? address.port : config.port;
     },
     async stop() {
-      await app.close();
+      // Who sends a request byte by byte would otherwise hold up the stop as long as they like.
+      const patience = setTimeout(() => { app.server.closeAllConnections(); }, config.shutdownGraceSeconds * 1_000);
+      await app.close().finally(() => { clearTimeout(patience); });
       await core.jobs.stop(config.shutdownGraceSeconds);
       await sealer.stop();
       await close();
