@@ -29,7 +29,7 @@ if (missing.length > 0) finish({ passed: 0, failed: missing.length, skipped: 0 }
 const checks = [
   { name: 'Types', program: 'typescript/bin/tsc', rest: ['--noEmit'] },
   { name: 'Lint', program: 'eslint/bin/eslint.js', rest: ['.', '--max-warnings', '0'] },
-  { name: 'Architecture', program: 'dependency-cruiser/bin/dependency-cruise.mjs', rest: ['--config', '.dependency-cruiser.cjs', 'src'] },
+  { name: 'Architecture', program: 'dependency-cruiser/bin/dependency-cruiser.mjs', rest: ['--config', '.dependency-cruiser.cjs', 'src'] },
 ];
 for (const { name, program, rest } of chosen.length > 0 ? [] : checks) {
   if (await phase(name, program, rest)) continue;
