@@ -3,6 +3,7 @@ import type { DestinationStream } from 'pino';
 import type { Config } from './config.ts';
 import type { Core } from './core/core.ts';
 import { openDatabase } from './core/database.ts';
+import { createDatabaseSockets } from './core/database-sockets.ts';
 import { checkMasterKey } from './core/master-key-check.ts';
 import { createJobs } from './core/job-queue.ts';
 import { createKeyring, loadOrCreateMasterKeys } from './core/keyring.ts';
@@ -32,10 +33,13 @@ export interface BuiltCore {
 export async function createCore({ config, connectionString, logStream, now = () => new Date() }: CoreOptions): Promise<BuiltCore> {
   const log = createLogger({ level: config.logLevel }, logStream);
   const metrics = createMetrics();
-  const database = openDatabase({ connectionString, poolSize: config.databasePoolSize, watchPool: metrics.watchDatabasePool });
+  const sockets = createDatabaseSockets();
+  const database = openDatabase({ connectionString, poolSize: config.databasePoolSize, sockets, watchPool: metrics.watchDatabasePool });
   const keyring = createKeyring(config.masterKeys.length > 0 ? config.masterKeys : loadOrCreateMasterKeys(config.dataDirectory));
   await checkMasterKey(database, keyring);
   const signals = await createSignals({ connectionString, log });
+  signals.onUnreachable(() => { sockets.giveUp(); });
+  signals.onReconnect(() => { sockets.resume(); });
   const passwordHasher = createPasswordHasher({ onRefused: () => { metrics.passwordQueueRefusals.inc(); } });
   metrics.watchPasswordQueue(() => ({ inFlight: passwordHasher.inFlight, waiting: passwordHasher.waiting }));
 
@@ -57,7 +61,7 @@ export async function createCore({ config, connectionString, logStream, now = ()
   const core: Core = {
     config, log, database, keyring, signals, metrics, passwordHasher, now,
     rateLimiter: countRefusals(limiter, (limited) => { metrics.rateLimitRefusals.inc({ limited }); }),
-    jobs: createJobs({ connectionString, log, metrics }),
+    jobs: createJobs({ connectionString, log, metrics, sockets }),
     outbound: createOutbound({ allow: config.outboundAllow, onCall: metrics.observeOutbound }),
   };
   return {

@@ -108,6 +108,16 @@ describe('attempts', () => {
     expect(await setting.context.db.event.count({ where: { type: 'account.locked' } })).toBeGreaterThan(0);
   });
 
+  it('count for all spellings of one telephone number together', async () => {
+    const owner = await setting.addUser('with-phone', rightPassword);
+    await setting.context.db.user.updateMany({ where: { id: owner }, data: { phone: '+12025550123', phoneVerified: true } });
+    for (const spelling of ['+12025550123', '+1 202 555 0123', '+1 (202) 555-0123']) await fail(spelling, 1);
+    const browser = new TestBrowser(setting, setting.with({ settings: { lockout } }));
+    const flowId = await browser.start();
+    await browser.signIn(flowId, '+1.202.555.0123', rightPassword);
+    expect((await browser.see(flowId)).notices).toMatchObject([{ code: 'Operation.Failure.Too.Many.Attempts' }]);
+  });
+
   it('of strangers do not lock the owner out of a browser that signed in before', async () => {
     await setting.addUser('owner', rightPassword);
     const known = new TestBrowser(setting, setting.with({ settings: { lockout } }));

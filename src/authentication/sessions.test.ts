@@ -64,6 +64,20 @@ describe('the end of a session', () => {
     expect(await findLiveSession(setting.context, third.token)).toBeDefined();
   });
 
+  it('of thousands of one user takes a moment', async () => {
+    const many = await setting.addUser('many', rightPassword);
+    const later = new Date(setting.core.now().getTime() + 3_600_000);
+    const ids = Array.from({ length: 3_000 }, (_value, index) => `sess_${String(index).padStart(26, '0')}`);
+    await setting.context.db.session.createMany({ data: ids.map((id) => ({ id, userId: many, authTime: later, idleExpiresAt: later, absoluteExpiresAt: later })) });
+    await setting.context.db.sessionParticipant.createMany({ data: ids.map((id) => ({ id: `part_${id}`, sessionId: id, applicationId: setting.applicationId, protocol: 'oidc', sid: id })) });
+    setting.jobs.length = 0;
+    const begun = performance.now();
+    expect(await endAllOfUser(setting.context, many, 'user_disabled')).toBe(ids.length);
+    expect(performance.now() - begun).toBeLessThan(8_000);
+    expect(setting.jobs).toHaveLength(ids.length);
+    expect(await setting.context.db.event.count({ where: { type: 'session.ended', subjectId: { in: ids } } })).toBe(ids.length);
+  });
+
   it('is seen by another server at once', async () => {
     const other = await setting.another();
     const { session, token } = await signedIn();

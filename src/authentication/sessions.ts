@@ -27,32 +27,34 @@ export interface LogoutNotice extends JobData {
  * who asks for a session reads its row.
  */
 export async function end(context: InstanceContext, sessionId: string, reason: EndReason): Promise<boolean> {
-  return context.transaction(async (tx) => {
-    const [session] = await tx.db.session.updateManyAndReturn({
-      where: { id: sessionId, endedAt: null }, data: { endedAt: tx.now(), endReason: reason } });
-    if (!session) return false;
-    const participants = await tx.db.sessionParticipant.findMany({ where: { sessionId } });
-    await revokeGrants(tx, participants.flatMap(({ grantId }) => grantId ?? []));
-    await tx.db.sessionParticipant.updateMany({ where: { sessionId, protocol: 'oidc' }, data: { logoutState: 'pending' } });
-    for (const { id, applicationId, sid } of participants.filter(({ protocol }) => protocol === 'oidc')) {
-      const notice: LogoutNotice = { instanceId: tx.instance.id, participantId: id, sessionId, applicationId, userId: session.userId, sid };
-      await tx.core.jobs.enqueue(tx.db, logoutJob, notice);
-    }
-    await append(tx, sessionEnded(session, reason));
-    return true;
-  });
+  return context.transaction(async (tx) => await endLocked(tx, [sessionId], reason) === 1);
 }
 
 /** Ends all live sessions of a user, except the one acting. Returns how many. */
 export async function endAllOfUser(context: InstanceContext, userId: string, reason: EndReason, exceptSessionId?: string): Promise<number> {
   return context.transaction(async (tx) => {
-    const live = await tx.db.session.findMany({
-      where: { userId, endedAt: null, ...(exceptSessionId !== undefined && { id: { not: exceptSessionId } }) },
-      select: { id: true }, orderBy: { id: 'asc' } });
-    let ended = 0;
-    for (const { id } of live) if (await end(tx, id, reason)) ended += 1;
-    return ended;
+    // In one order, so that two who end the same sessions cannot deadlock.
+    const live = await tx.db.$queryRaw<{ id: string }[]>`
+      SELECT id FROM "Session"
+       WHERE "instanceId" = ${tx.instance.id} AND "userId" = ${userId} AND "endedAt" IS NULL AND id <> ${exceptSessionId ?? ''} ORDER BY id FOR UPDATE`;
+    return endLocked(tx, live.map(({ id }) => id), reason);
   });
+}
+
+/** A few statements, however many sessions: who has thousands must not be harder to lock out for it. */
+async function endLocked(tx: InstanceContext, sessionIds: string[], reason: EndReason): Promise<number> {
+  const ended = await tx.db.session.updateManyAndReturn({
+    where: { id: { in: sessionIds }, endedAt: null }, data: { endedAt: tx.now(), endReason: reason }, select: { id: true, userId: true } });
+  if (ended.length === 0) return 0;
+  const users = new Map(ended.map(({ id, userId }) => [id, userId]));
+  const ofEnded = { sessionId: { in: [...users.keys()] } };
+  const participants = await tx.db.sessionParticipant.findMany({ where: ofEnded });
+  await revokeGrants(tx, participants.flatMap(({ grantId }) => grantId ?? []));
+  await tx.db.sessionParticipant.updateMany({ where: { ...ofEnded, protocol: 'oidc' }, data: { logoutState: 'pending' } });
+  await tx.core.jobs.enqueueAll(tx.db, logoutJob, participants.filter(({ protocol }) => protocol === 'oidc').map(({ id, sessionId, applicationId, sid }): LogoutNotice => (
+    { instanceId: tx.instance.id, participantId: id, sessionId, applicationId, userId: users.get(sessionId) ?? '', sid })));
+  await append(tx, ...ended.map((session) => sessionEnded(session, reason)));
+  return ended.length;
 }
 
 /** Deletes what was granted for this session only: with offline_access a grant outlives it (OpenID Connect Core §11). */

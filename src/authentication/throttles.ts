@@ -5,7 +5,7 @@
  */
 import { networkOf } from '../core/addresses.ts';
 import { append } from '../events/index.ts';
-import { foldIdentifier } from '../directory/index.ts';
+import { foldIdentifier, foldPhone } from '../directory/index.ts';
 import type { InstanceContext } from '../tenancy/index.ts';
 import { accountLocked } from './events.ts';
 
@@ -41,12 +41,15 @@ export async function takeAttempt(context: InstanceContext, attempt: Attempt): P
 
 /** A keyed hash of what was typed, for the event log: equal names can be counted, none can be read. */
 export function identifierHash(context: InstanceContext, identifier: string): string {
-  return hash(context, 'identifier', foldIdentifier(identifier));
+  return hash(context, 'identifier', nameOf(identifier));
 }
+
+/** All spellings that find one account are one name, of telephone numbers too: else each were a count of its own. */
+const nameOf = (identifier: string): string => foldPhone(identifier) ?? foldIdentifier(identifier);
 
 function countersOf(context: InstanceContext, { identifier, knownBrowserId }: Attempt): Counter[] {
   const { failuresPerAccount, failuresPerAddress } = context.instance.settings.lockout;
-  const name = foldIdentifier(identifier);
+  const name = nameOf(identifier);
   if (knownBrowserId !== undefined) {
     return [{ kind: 'identifier_browser', keyHash: hash(context, 'identifier_browser', `${name}\n${knownBrowserId}`), limit: failuresPerAccount }];
   }

@@ -6,6 +6,7 @@
 import { PrismaPg } from '@prisma/adapter-pg';
 import { Pool } from 'pg';
 import { Prisma, PrismaClient } from '../generated/prisma/client.ts';
+import type { DatabaseSockets } from './database-sockets.ts';
 
 export type Database = PrismaClient;
 
@@ -13,7 +14,10 @@ export type Database = PrismaClient;
 export interface DatabasePoolState { total: number; idle: number; waiting: number }
 
 /** Opens the pool. `poolSize` connections at most; a caller waits five seconds for one, then fails. */
-export function openDatabase(options: { connectionString: string; poolSize: number; watchPool?: (read: () => DatabasePoolState) => void }): Database {
+export function openDatabase(options: {
+  connectionString: string; poolSize: number; watchPool?: (read: () => DatabasePoolState) => void; sockets?: Pick<DatabaseSockets, 'open'>;
+}): Database {
+  const { sockets } = options;
   const pool = new Pool({
     connectionString: options.connectionString,
     max: options.poolSize,
@@ -21,6 +25,7 @@ export function openDatabase(options: { connectionString: string; poolSize: numb
     idleTimeoutMillis: 30_000,
     statement_timeout: 30_000,
     application_name: 'postern',
+    ...(sockets && { stream: () => sockets.open() }),
   });
   options.watchPool?.(() => ({ total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }));
   return new PrismaClient({

@@ -49,6 +49,16 @@ describe('jobs', () => {
     expect(seen).toEqual(['committed']);
   });
 
+  it('come many at once in one statement, each worked on once', async () => {
+    const seen: unknown[] = [];
+    const jobs = await startJobs((starting) => starting.work('crowd', async ({ word }) => { seen.push(word); }, { concurrency: 5 }));
+    const words = Array.from({ length: 300 }, (_value, index) => `word ${index}`);
+    await database.$transaction((tx) => jobs.enqueueAll(tx, 'crowd', words.map(data)));
+    await jobs.enqueueAll(database, 'crowd', []);
+    await until(() => seen.length >= words.length, 15_000);
+    expect([...seen].sort()).toEqual([...words].sort());
+  });
+
   it('are tried again after a pause, and given up after the last try with the reason', async () => {
     const tries: number[] = [];
     let givenUp: [unknown, unknown] | undefined;

@@ -7,11 +7,14 @@ import { randomUUID } from 'node:crypto';
 import { PgBoss, type Db, type JobWithMetadata, type Queue } from 'pg-boss';
 import type { Logger } from 'pino';
 import type { Metrics } from './metrics.ts';
+import type { DatabaseSockets } from './database-sockets.ts';
 import type { JobData, JobOptions, Jobs, JobTransaction, WorkOptions } from './jobs.ts';
 
 export interface JobQueueOptions {
   connectionString: string;
   log: Logger;
+  /** Of all its connections; pg's own where left out. */
+  sockets?: Pick<DatabaseSockets, 'open'>;
   metrics?: Pick<Metrics, 'jobs' | 'jobDuration'>;
 }
 
@@ -28,7 +31,7 @@ interface Worker { handler: (data: JobData) => Promise<void>; options: WorkOptio
 interface Schedule { cron: string; handler: () => Promise<void> }
 
 /** Prepares the queue; `start` connects, creates pg-boss's schema where it is absent, and begins to work. */
-export function createJobs({ connectionString, log, metrics }: JobQueueOptions): Jobs {
+export function createJobs({ connectionString, log, metrics, sockets }: JobQueueOptions): Jobs {
   const workers = new Map<string, Worker>();
   const schedules = new Map<string, Schedule>();
   let boss: PgBoss | undefined;
@@ -76,6 +79,12 @@ export function createJobs({ connectionString, log, metrics }: JobQueueOptions):
     }
   }
 
+  function queueFor(name: string): PgBoss {
+    if (!boss) throw new Error(`the job ${name} cannot be enqueued: the jobs are not started`);
+    if (!workers.has(name)) throw new Error(`the job ${name} has no worker`);
+    return boss;
+  }
+
   return {
     work(name, handler, options = {}) {
       checkName(name);
@@ -86,18 +95,21 @@ export function createJobs({ connectionString, log, metrics }: JobQueueOptions):
       schedules.set(name, { cron, handler });
     },
     async enqueue(db: JobTransaction, name: string, data: JobData, options: JobOptions = {}) {
-      if (!boss) throw new Error(`the job ${name} cannot be enqueued: the jobs are not started`);
-      if (!workers.has(name)) throw new Error(`the job ${name} has no worker`);
-      await boss.send(name, data, {
+      await queueFor(name).send(name, data, {
         db: throughTransaction(db),
         // Queues hold one waiting job for each key; without a key of the caller's each job has its own.
         singletonKey: options.singletonKey ?? randomUUID(),
         ...(options.startAfterSeconds !== undefined && { startAfter: options.startAfterSeconds }),
       });
     },
+    async enqueueAll(db, name, data) {
+      if (data.length === 0) return;
+      await queueFor(name).insert(name, data.map((each) => ({ data: each, singletonKey: randomUUID() })), { db: throughTransaction(db) });
+    },
     async start() {
       if (boss) return;
       const starting = new PgBoss({
+        ...(sockets && { stream: () => sockets.open() }), // pg-boss hands on to pg what it does not know
         connectionString, schema: jobSchema, application_name: 'postern jobs', max: 3, useListenNotify: true,
         registerInstance: false, persistWarnings: false, monitorVacuum: false, openTelemetry: { enabled: false },
       });

@@ -35,6 +35,8 @@ export interface Jobs {
   schedule(name: string, cron: string, handler: () => Promise<void>): void;
   /** Enqueues through `db`; inside a transaction the job exists exactly if that commits. */
   enqueue(db: JobTransaction, name: string, data: JobData, options?: JobOptions): Promise<void>;
+  /** Many jobs of one kind in one statement. */
+  enqueueAll(db: JobTransaction, name: string, data: readonly JobData[]): Promise<void>;
   start(): Promise<void>;
   /** Lets running jobs finish for up to `graceSeconds`. */
   stop(graceSeconds: number): Promise<void>;

@@ -42,7 +42,9 @@ async function behindProxy() {
   let reconnects = 0;
   signals.subscribe('clients', (payload) => heard.push(payload));
   signals.onReconnect(() => { reconnects += 1; });
-  return { proxy, signals, heard, reconnects: () => reconnects };
+  let unreachable = 0;
+  signals.onUnreachable(() => { unreachable += 1; });
+  return { proxy, signals, heard, reconnects: () => reconnects, unreachable: () => unreachable };
 }
 
 async function until(condition: () => boolean, milliseconds = 10_000): Promise<number> {
@@ -123,20 +125,21 @@ describe('signals between servers', () => {
 
 describe('signals when the connection fails', () => {
   it('comes back after the server ended it, and says so', async () => {
-    const { signals, heard, reconnects } = await behindProxy();
+    const { signals, heard, reconnects, unreachable } = await behindProxy();
     await client.query(`select pg_terminate_backend(pid) from pg_stat_activity where ${ours}`);
     expect(await until(() => reconnects() === 1)).toBeLessThan(1_000);    // at once, not at the next check
     expect(signals.healthy).toBe(true);
+    expect(unreachable()).toBe(0);                                         // it was this connection, not the database
     await signals.publish(db, 'clients', 'after');
     await until(() => heard.includes('after'));
   });
 
   it('is unhealthy while the database refuses, and back within a second or so of its return', async () => {
-    const { proxy, signals, heard, reconnects } = await behindProxy();
+    const { proxy, signals, heard, reconnects, unreachable } = await behindProxy();
     proxy.refuse();
     await until(() => !signals.healthy);
     await sleep(1_500);
-    expect(reconnects()).toBe(0);
+    expect([reconnects(), unreachable()]).toEqual([0, 1]);
     proxy.pass();
     expect(await until(() => reconnects() === 1)).toBeLessThan(2_500);
     await signals.publish(db, 'clients', 'after');

@@ -7,6 +7,7 @@
 import { Socket } from 'node:net';
 import { Client } from 'pg';
 import type { BaseLogger } from 'pino';
+import { sqlStateOf } from './sql-state.ts';
 
 /** The part of a Prisma client, or of its transaction, that a signal is published through. */
 export interface SignalTransaction {
@@ -20,6 +21,11 @@ export interface Signals {
   subscribe(channel: string, handler: (payload: string) => void): () => void;
   /** Calls `handler` each time the connection is there again after a loss: signals may have been missed meanwhile. */
   onReconnect(handler: () => void): () => void;
+  /**
+   * Calls `handler` once per outage, when the connection is lost and no other one can be made: so it is the database
+   * that is away, not just this connection. One that says that it is full (too many connections) is not away.
+   */
+  onUnreachable(handler: () => void): () => void;
   /** Stops listening for good. */
   close(): Promise<void>;
   /** Whether signals arrive now, as far as the last check (every 1.5 s) knows. */
@@ -40,8 +46,10 @@ const checkTimeoutMs = 2_000;
 export async function createSignals({ connectionString, log }: SignalsOptions): Promise<Signals> {
   const handlers = new Map<string, Set<(payload: string) => void>>();
   const reconnectHandlers = new Set<() => void>();
+  const unreachableHandlers = new Set<() => void>();
   let connection: Connection | undefined;
   let closed = false;
+  let toldUnreachable = false;
   let timer: NodeJS.Timeout | undefined;             // the next check, or the next attempt to connect
 
   async function connect(): Promise<void> {
@@ -72,10 +80,17 @@ export async function createSignals({ connectionString, log }: SignalsOptions): 
     timer = setTimeout(() => {
       connect().then(() => {
         if (closed) return;
+        toldUnreachable = false;
         log.info('The connection for signals between servers is back');
         for (const handler of reconnectHandlers) callSafely(handler);
-      }, () => {
-        if (!closed) reconnectLater(Math.min(1_000, pauseMs * 2));   // the first failure was logged
+      }, (error: unknown) => {
+        if (closed) return;
+        if (!toldUnreachable && sqlStateOf(error)?.startsWith('53') !== true) {
+          toldUnreachable = true;
+          log.warn({ err: error }, 'The database does not answer');
+          for (const handler of unreachableHandlers) callSafely(handler);
+        }
+        reconnectLater(Math.min(1_000, pauseMs * 2));
       });
     }, pauseMs * (0.75 + Math.random() / 2));
     timer.unref();
@@ -115,6 +130,10 @@ export async function createSignals({ connectionString, log }: SignalsOptions): 
       reconnectHandlers.add(handler);
       return () => { reconnectHandlers.delete(handler); };
     },
+    onUnreachable(handler) {
+      unreachableHandlers.add(handler);
+      return () => { unreachableHandlers.delete(handler); };
+    },
     async close() {
       closed = true;
       clearTimeout(timer);
@@ -142,7 +161,7 @@ async function openConnection(
   const client = new Client({
     connectionString,
     application_name: 'postern signals',
-    connectionTimeoutMillis: 3_000,
+    connectionTimeoutMillis: checkTimeoutMs,
     keepAlive: true,
     stream: () => socket,
   });
@@ -166,7 +185,9 @@ async function openConnection(
 
 function inTime<Answer>(answer: Promise<Answer>, milliseconds = checkTimeoutMs): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(`The database did not answer within ${milliseconds} ms`)), milliseconds);
+    const refuse = (): void => { reject(new Error(`The database did not answer within ${milliseconds} ms`)); };
+    // One more turn of the event loop first: an answer that lay unread because this process was busy is not late.
+    const timer = setTimeout(() => setImmediate(() => setImmediate(refuse)), milliseconds);
     answer.finally(() => clearTimeout(timer)).then(resolve, reject);
   });
 }

@@ -144,7 +144,7 @@ describe('backup and restore', () => {
 
   it.each([
     ['a value that was changed', (text: string) => text.replace('\tzhang.wei\t', '\tzhang.wej\t'), /damaged: the rows of User are not those/],
-    ['a row that is missing', (text: string) => text.replace(/^.*\tbulk\.made\t.*\n/m, ''), /damaged: the rows of Event are not those/],
+    ['a row that is missing', (text: string) => text.replace(/^[^\n{]*\tevnt_[^\n]*\n/m, ''), /damaged: the rows of Event are not those/],
     ['an end that is missing', (text: string) => text.slice(0, text.lastIndexOf('{"end"')), /damaged/],
     ['half of it', (text: string) => text.slice(0, text.length / 2), /damaged/],
     ['another table name', (text: string) => text.replace('{"table":"User"', '{"table":"User\\"; DROP TABLE x; --"'), /does not fit/],

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { createBrowser } from '../../test/support/browser.ts';
 import { createTestDatabase } from '../../test/support/database.ts';
 import { createClient, createPerson, createPkce, exchange, password, post, push, redirectUri } from '../../test/support/oidc.ts';
-import { freePort } from '../../test/support/server.ts';
+import { freePort } from '../../test/support/free-port.ts';
 import { openClientSecrets } from '../applications/index.ts';
 import { bootstrap } from '../bootstrap/index.ts';
 import { loadConfig } from '../config.ts';

@@ -10,6 +10,11 @@ const cookie = 'postern_language';
 
 /** `asked` is ui_locales (OpenID Connect Core §3.1.2.1): space-separated, in order of preference. A choice made here wins. */
 export function chooseLocale(context: InstanceContext, headers: { cookie?: string | undefined; 'accept-language'?: string | undefined }, asked?: string): Locale {
+  return preferredLocale(headers, asked) ?? context.instance.settings.defaultLocale;
+}
+
+/** The same without an instance; undefined when nobody named a language that we have. */
+export function preferredLocale(headers: { cookie?: string | undefined; 'accept-language'?: string | undefined }, asked?: string): Locale | undefined {
   const chosen = readCookie(headers.cookie, cookie);
   const candidates = [
     ...(chosen.kind === 'value' ? [chosen.value] : []),
@@ -20,7 +25,7 @@ export function chooseLocale(context: InstanceContext, headers: { cookie?: strin
     const locale = match(candidate);
     if (locale) return locale;
   }
-  return context.instance.settings.defaultLocale;
+  return undefined;
 }
 
 /** The Set-Cookie value that keeps a choice for a year; undefined for a language that we do not have. */

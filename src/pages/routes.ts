@@ -12,6 +12,7 @@ import { firstInstanceId, hasInstanceContext, type InstanceContext, loadInstance
 import { formTargetsOf, renderFrame, type RenderedPage } from './document.ts';
 import { chooseLocale, rememberLocale } from './locale.ts';
 import { type PageModel, renderPage, setupHint } from './messages.ts';
+import { renderPlainError } from './plain.ts';
 import { drawFlow } from './sign-in.ts';
 import { brandStylesheet, script, stylesheet } from './stylesheets.ts';
 
@@ -83,7 +84,7 @@ export async function pages(app: FastifyInstance, { core }: { core: Core }): Pro
 
 /** Leads people who open the server's own address to the first instance. */
 export async function landing(app: FastifyInstance, { core }: { core: Core }): Promise<void> {
-  app.get('/', { schema: { hide: true }, config: page }, async (_request, reply) => {
+  app.get('/', { schema: { hide: true }, config: page, errorHandler: (error, request, reply) => { void sendErrorPage(request, reply, toProblem(error)); } }, async (_request, reply) => {
     const first = await loadInstance(core, firstInstanceId);
     if (!first) throw notFound('address');
     return reply.header('cache-control', 'no-store').redirect(`${first.issuer}/`, 303);
@@ -92,10 +93,11 @@ export async function landing(app: FastifyInstance, { core }: { core: Core }): P
 
 /** Refusals and faults as a page, for those who asked for one. */
 function sendErrorPage(request: FastifyRequest, reply: FastifyReply, problem: Problem): FastifyReply {
-  if (!hasInstanceContext(request) || !(request.headers.accept ?? '').includes('text/html')) return sendProblem(request, reply, problem);
+  if (!(request.headers.accept ?? '').includes('text/html')) return sendProblem(request, reply, problem);
   if (problem.status >= 500) request.log.error({ err: problem.cause ?? problem }, problem.logDetail ?? problem.detail);
   reply.headers(problem.headers);
-  return send(reply, renderPage(request.instanceContext, request.headers, { page: 'error', detail: problem.detail, requestId: request.id }), problem.status);
+  const words = { detail: problem.detail, requestId: request.id };
+  return send(reply, hasInstanceContext(request) ? renderPage(request.instanceContext, request.headers, { page: 'error', ...words }) : renderPlainError(request.headers, words), problem.status);
 }
 
 /** The page of `model` for whatever address has no other answer for people; see `renderPage` for protocols. */

@@ -3,7 +3,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startSampleApplication } from '../../examples/sample-application/application.ts';
 import { accessibilityFaults, launchChromium } from '../support/chromium.ts';
 import { createPerson, password, startProtocolServer, type Person } from '../support/oidc.ts';
-import { freePort, type TestServer } from '../support/server.ts';
+import { freePort } from '../support/free-port.ts';
+import type { TestServer } from '../support/server.ts';
 
 let server: TestServer;
 let browser: Browser;

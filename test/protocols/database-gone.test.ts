@@ -9,7 +9,7 @@ import { type PostgresProxy, startPostgresProxy } from '../../src/core/testing/p
 import { buildServer, type Server } from '../../src/server.ts';
 import { createBrowser } from '../support/browser.ts';
 import { createTestDatabase } from '../support/database.ts';
-import { freePort } from '../support/server.ts';
+import { freePort } from '../support/free-port.ts';
 
 const machine = { id: 'automation', secret: 'automation-secret-for-tests-only' };
 let proxy: PostgresProxy;

@@ -13,6 +13,7 @@ import { refusalOf, serverError } from './errors.ts';
 import { readInteractionsWithSession } from './interactions.ts';
 import { adaptInternals } from './internals.ts';
 import { Provider } from './library.ts';
+import { renderError } from './pages.ts';
 import { limitStrangers } from './rate-limit.ts';
 import { hidePlaceholderSecret } from './registration.ts';
 import { contextOf, endpointOf, rememberContext } from './request-context.ts';
@@ -101,9 +102,14 @@ async function answerFaults(ctx: KoaContextWithOIDC, next: () => Promise<void>):
     hidePlaceholderSecret(ctx);
     await limitStrangers(ctx);
   } catch (error) {
+    // What the provider was about to answer, a page or a redirect with a code, was not saved.
+    for (const header of ['location', 'content-type']) ctx.remove(header);
     onServerError(contextOf(ctx).core, ctx, error);
+    if (seenByPeople.has(endpointOf(ctx) ?? '')) renderError(ctx, serverError, error instanceof Error ? error : new Error(String(error)));
   }
 }
+
+const seenByPeople = new Set(['authorization', 'resume', 'code_verification', 'device_resume']);
 
 /** 503 where it is the database, else a fault: logged with its cause, answered without any. Pages answer for themselves. */
 function onServerError(core: Core, ctx: KoaContextWithOIDC, error: unknown): void {

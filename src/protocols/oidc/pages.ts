@@ -1,7 +1,8 @@
 /** Puts hosted pages into the provider's answers. What they look like is in pages/. */
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { KoaContextWithOIDC } from 'oidc-provider';
-import { type PageModel, renderPage } from '../../pages/index.ts';
+import { type PageModel, renderPage, renderPlainError } from '../../pages/index.ts';
+import { hasInstanceContext } from '../../tenancy/index.ts';
 import { requestApplication } from './clients.ts';
 import { refusalOf, serverError } from './errors.ts';
 import { contextOf } from './request-context.ts';
@@ -16,6 +17,13 @@ function show(ctx: KoaContextWithOIDC, model: PageModel): void {
 /** The same in an answer that Fastify gives. */
 export function sendPage(request: FastifyRequest, reply: FastifyReply, status: number, model: PageModel, locale?: string): FastifyReply {
   const page = renderPage(request.instanceContext, request.headers, model, locale);
+  return reply.code(status).headers(page.headers).serializer((body: unknown) => String(body)).send(page.html);
+}
+
+/** A refusal from before the provider; also where the instance is not known, or cannot be loaded. */
+export function sendErrorPage(request: FastifyRequest, reply: FastifyReply, status: number, detail: string): FastifyReply {
+  if (hasInstanceContext(request)) return sendPage(request, reply, status, { page: 'error', detail, requestId: request.id });
+  const page = renderPlainError(request.headers, { detail, requestId: request.id });
   return reply.code(status).headers(page.headers).serializer((body: unknown) => String(body)).send(page.html);
 }
 
@@ -55,6 +63,8 @@ export function prefillUserCode(request: object, userCode: string): void {
 
 export function renderUserCodeInput(ctx: KoaContextWithOIDC, _form: string, _out?: unknown, error?: Error): void {
   if (error?.name === 'AbortedError') return show(ctx, { page: 'device_done', allowed: false });
+  // Without a session there is no secret that a form could come back with.
+  if (error && ctx.oidc.session?.exp === undefined) return renderError(ctx, errorBodyOf(error), error);
   const refusal = error && refusalOf(error);
   // The provider has set the status of an error; without one there is none yet.
   const status = error ? ctx.status : 200;
@@ -66,6 +76,10 @@ export function renderUserCodeInput(ctx: KoaContextWithOIDC, _form: string, _out
   });
   ctx.status = refusal?.status ?? status;
   if (refusal) ctx.set(refusal.headers);
+}
+
+function errorBodyOf(error: Error): { error: string; error_description?: string | undefined } {
+  return 'error' in error && typeof error.error === 'string' ? { error: error.error, error_description: 'error_description' in error ? String(error.error_description) : undefined } : serverError;
 }
 
 function noticeOf(error: Error | undefined): string | undefined {

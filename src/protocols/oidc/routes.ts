@@ -11,7 +11,7 @@ import { refusalOf, serverError } from './errors.ts';
 import { endSession } from './logout.ts';
 import { handOver, mountFor } from './mount.ts';
 import { dropUntrustedCertificate } from './mutual-tls.ts';
-import { errorText, prefillUserCode, sendPage } from './pages.ts';
+import { errorText, prefillUserCode, sendErrorPage } from './pages.ts';
 
 const page: RouteAccess = { credential: 'page' };
 const protocol: RouteAccess = { credential: 'protocol' };
@@ -141,13 +141,7 @@ function answerInOAuth(app: FastifyInstance): void {
     if (problem.status >= 500) request.log.error({ err: problem.cause ?? problem }, 'An OAuth request failed');
     const { status, body, headers } = refusal ?? { status: 500, body: serverError, headers: {} };
     reply.headers(headers);
-    if (request.routeOptions.config.access?.credential === 'page') {
-      try {
-        return sendPage(request, reply, status, { page: 'error', detail: errorText(body), requestId: request.id });
-      } catch {
-        // No instance, no page of its own.
-      }
-    }
+    if (request.routeOptions.config.access?.credential === 'page') return sendErrorPage(request, reply, status, errorText(body));
     return reply.code(status).header('cache-control', 'no-store').type('application/json').serializer((value: unknown) => JSON.stringify(value)).send(body);
   });
 }
