@@ -5,9 +5,9 @@ import type { AdministratorAssignment } from '../generated/prisma/client.ts';
 import { loadUser, onUserChanged, type UserClosing } from '../directory/index.ts';
 import { append } from '../events/index.ts';
 import { instanceContext, type InstanceContext } from '../tenancy/index.ts';
-import { administratorNotFound, lastOwnerStays } from './errors.ts';
+import { administratorNotFound, lastOwnerStays, permissionMissing, scopeMissing } from './errors.ts';
 import * as events from './events.ts';
-import { type BuiltInRole, permissionsOf } from './roles.ts';
+import { type BuiltInRole, hasPermission, permissionsOf } from './roles.ts';
 
 const permissionCache = perCore((core): InstanceCache<readonly string[]> => {
   const cache = createInstanceCache<readonly string[]>({
@@ -62,6 +62,18 @@ async function rejectLastOwner(tx: InstanceContext, userId: string): Promise<voi
     SELECT "userId" FROM "AdministratorAssignment" WHERE "instanceId" = ${tx.instance.id} AND "role" = 'owner' ORDER BY "userId" FOR UPDATE`;
   const others = owners.map((owner) => owner.userId).filter((id) => id !== userId);
   if (await tx.db.user.count({ where: { id: { in: others }, status: 'enabled', expiresAt: null } }) === 0) throw lastOwnerStays();
+}
+
+/**
+ * Who manages users must not gain more by it: a password given to an administrator is a way to be that administrator.
+ * @throws Problem 403 when the user is one and the principal may not make administrators
+ */
+export async function rejectTakeOverOfAdministrator(context: InstanceContext, userId: string): Promise<void> {
+  const { principal } = context;
+  if (principal.kind === 'system' || principal.kind === 'operator') return;
+  if (await context.db.administratorAssignment.count({ where: { userId } }) === 0) return;
+  if (principal.kind === 'anonymous' || !principal.scopes.includes('administrator:manage')) throw scopeMissing('administrator:manage');
+  if (principal.kind === 'user' && !hasPermission(principal.permissions, 'access.administrators.manage')) throw permissionMissing('access.administrators.manage');
 }
 
 async function changeRoles(context: InstanceContext, userId: string, work: (tx: InstanceContext) => Promise<void>): Promise<void> {

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { updateApplication } from '../applications/index.ts';
-import { createInstance } from '../tenancy/index.ts';
+import { createContext, createInstance } from '../tenancy/index.ts';
 import { type ApiServer, startApiServer } from '../../test/support/api-server.ts';
-import { oauthRateLimited, takeForApplication } from './rate-limit.ts';
+import { oauthRateLimited, takeForApplication, takeForPublicApplication } from './rate-limit.ts';
 
 let server: ApiServer;
 beforeAll(async () => {
@@ -39,6 +39,10 @@ describe('the bucket of an application', () => {
     expect(refused.allowed).toBe(false);
     expect((await takeForApplication(context, application('app_y'))).allowed).toBe(true);
     expect((await takeForApplication(quiet, application('app_x'))).allowed).toBe(true);
+    const from = (address: string) => createContext(server.core, context.instance, { address });
+    expect((await takeForPublicApplication(from('203.0.113.1'), application('spa'))).allowed).toBe(true);
+    expect((await takeForPublicApplication(from('203.0.113.1'), application('spa'))).allowed).toBe(false);
+    expect((await takeForPublicApplication(from('203.0.113.2'), application('spa'))).allowed).toBe(true);
     expect(oauthRateLimited(refused)).toMatchObject({ status: 429, headers: { 'Retry-After': '1' }, body: { error: 'temporarily_unavailable' } });
   });
 });

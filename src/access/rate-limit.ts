@@ -12,8 +12,17 @@ type LimitedApplication = Pick<Application, 'id' | 'rateLimitPerSecond' | 'rateL
  * the application has shown who it is: else anybody could empty the bucket by naming a client_id.
  */
 export async function takeForApplication(context: InstanceContext, application: LimitedApplication): Promise<RateDecision> {
+  return takeFrom(context, application, `application:${context.instance.id}:${application.id}`);
+}
+
+/** The same for an application without credentials (RFC 6749 §2.1), which anybody can claim to be: a bucket for each network. */
+export async function takeForPublicApplication(context: InstanceContext, application: LimitedApplication): Promise<RateDecision> {
+  return takeFrom(context, application, `application:${context.instance.id}:${application.id}:${networkOf(context.address)}`);
+}
+
+function takeFrom(context: InstanceContext, application: LimitedApplication, bucket: string): Promise<RateDecision> | RateDecision {
   const { applicationPerSecond, applicationBurst } = context.instance.settings.rateLimit;
-  return context.core.rateLimiter.take(`application:${context.instance.id}:${application.id}`, {
+  return context.core.rateLimiter.take(bucket, {
     ratePerSecond: application.rateLimitPerSecond ?? applicationPerSecond, burst: application.rateLimitBurst ?? applicationBurst,
   });
 }

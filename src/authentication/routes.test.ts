@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { builtInResourceServers, createApplication, putResourceGrant } from '../applications/index.ts';
+import { withPrincipal } from '../tenancy/index.ts';
 import { startTestServer, type TestServer } from '../../test/support/server.ts';
 
 let server: TestServer;
@@ -77,6 +79,19 @@ describe('PUT /api/v1/users/{userId}/password', () => {
     expect(await server.api('GET', `/sessions/${sessionId}`)).toMatchObject({ body: { endReason: 'password_changed' } });
     expect(await (await server.context()).db.password.findFirst({ where: { userId } })).toMatchObject({ mustChange: true });
     expect(server.logLines().join('\n')).not.toContain(password);
+  });
+
+  it('attack: that of an administrator is not set by who may not make administrators', async () => {
+    const context = withPrincipal(await server.context(), { kind: 'system' });
+    const { application, clientSecret } = await createApplication(context, { name: 'Help desk', kind: 'machine' });
+    await putResourceGrant(context, application.id, builtInResourceServers(context)[0]?.id ?? '', ['user:read', 'user:manage']);
+    const answer = await fetch(`${server.issuer}/oauth2/token`, { method: 'POST', body: new URLSearchParams({ grant_type: 'client_credentials' }),
+      headers: { authorization: `Basic ${Buffer.from(`${application.clientId}:${clientSecret?.secret ?? ''}`).toString('base64')}` } });
+    const { access_token: token } = (await answer.json()) as { access_token: string };
+    const set = async (userId: string) => (await server.api('PUT', `/users/${userId}/password`, { password }, { authorization: `Bearer ${token}` })).status;
+    const { items: [owner] } = (await server.api('GET', '/administrators')).body as { items: { userId: string }[] };
+    expect(await set(owner?.userId ?? '')).toBe(403);
+    expect(await set((await signedIn('no-administrator')).userId)).toBe(204);
   });
 
   it.each<[string, unknown, string]>([

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { Core } from '../core/core.ts';
+import { rejectTakeOverOfAdministrator } from '../access/index.ts';
 import type { RouteAccess } from '../core/http/access.ts';
 import { answers, noContent } from '../core/http/answers.ts';
 import { registerProofKinds } from '../core/proof-registry.ts';
@@ -65,10 +66,12 @@ async function ofUser(app: FastifyInstance): Promise<void> {
   });
 
   routes.put('/password', {
-    schema: { operationId: 'setPassword', summary: 'Set the password of a user', description: 'Ends all sessions of the user.', tags: ['Users'], params: userParams, body: setPasswordSchema, response: answers({ 204: noContent }) },
+    schema: { operationId: 'setPassword', summary: 'Set the password of a user', description: 'Ends all sessions of the user. For an administrator it also needs the scope administrator:manage.', tags: ['Users'], params: userParams, body: setPasswordSchema, response: answers({ 204: noContent }) },
     config: { access: managePasswords },
   }, async ({ instanceContext: context, params, body }, reply) => {
-    await setPassword(context, await loadUser(context, params.userId), body);
+    const user = await loadUser(context, params.userId);
+    await rejectTakeOverOfAdministrator(context, user.id);
+    await setPassword(context, user, body);
     return reply.code(204).send();
   });
 }

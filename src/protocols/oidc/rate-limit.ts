@@ -1,6 +1,6 @@
 /** The bucket of the application that authenticated: the same one as at the REST API. */
 import type { KoaContextWithOIDC } from 'oidc-provider';
-import { oauthRateLimited, takeForAddress, takeForApplication } from '../../access/index.ts';
+import { oauthRateLimited, takeForAddress, takeForApplication, takeForPublicApplication } from '../../access/index.ts';
 import { requestApplication } from './clients.ts';
 import { TooManyRequests } from './errors.ts';
 import { contextOf, endpointOf } from './request-context.ts';
@@ -10,13 +10,14 @@ const paid = 'applicationLimited';
 
 /**
  * Takes one request from the application's bucket, once per request. Called where the client has shown who it is:
- * before that, anybody could empty the bucket of somebody else by naming a client_id.
+ * before that, anybody could empty the bucket of somebody else by naming a client_id. A public client never shows it.
  * @throws TooManyRequests (429)
  */
 export async function limitApplication(ctx: KoaContextWithOIDC): Promise<void> {
   if (!ctx.oidc.client || ctx.state[paid] === true) return;
   ctx.state[paid] = true;
-  const decision = await takeForApplication(contextOf(ctx), requestApplication(ctx));
+  const take = ctx.oidc.client.clientAuthMethod === 'none' ? takeForPublicApplication : takeForApplication;
+  const decision = await take(contextOf(ctx), requestApplication(ctx));
   if (decision.allowed) return;
   const { headers, body } = oauthRateLimited(decision);
   ctx.set(headers);
