@@ -139,6 +139,7 @@ describe('attack: limit.anonymous-state', () => {
   /** What a stranger can begin, with a request that does so. */
   const creators: Record<string, () => RawRequest> = {
     'GET /t/:instance/oauth2/authorize': () => ({ target: `/t/default/oauth2/authorize?${authorizeQuery()}` }),
+    'POST /t/:instance/oauth2/logout': () => ({ method: 'POST', target: '/t/default/oauth2/logout', headers: [form], body: `client_id=${client.clientId}` }),
     'POST /t/:instance/oauth2/authorize': () => ({ method: 'POST', target: '/t/default/oauth2/authorize', headers: [form], body: authorizeQuery() }),
     'POST /t/:instance/oauth2/par': () => ({ method: 'POST', target: '/t/default/oauth2/par', headers: [form], body: authorizeQuery() }),
     'POST /t/:instance/oauth2/device_authorization': () => ({ method: 'POST', target: '/t/default/oauth2/device_authorization', headers: [form], body: `client_id=${television.clientId}&scope=openid` }),

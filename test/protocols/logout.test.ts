@@ -64,6 +64,24 @@ describe('RP-initiated logout (OpenID Connect)', () => {
     expect(await context.db.session.findFirst({ where: { userId: person.user.id } })).toMatchObject({ endReason: 'signed_out' });
   });
 
+  it('takes an application\'s POST, which brings no cookies from its site, and ends the session all the same', async () => {
+    const { browser, idToken } = await withIdToken();
+    const body = new URLSearchParams({ id_token_hint: idToken, post_logout_redirect_uri: afterwards, state: 'posted' });
+    const sent = await createBrowser(server.origin).request(`${issuer}/oauth2/logout`, { method: 'POST', body, headers: { origin: 'https://app.example.com', 'sec-fetch-site': 'cross-site' } });
+    expect(sent.status).toBe(303);
+    const location = sent.headers.get('location') ?? '';
+    expect(location).not.toContain(idToken);
+    expect((await browser.open(location)).url).toBe(`${afterwards}?state=posted`);
+    expect(await isSignedIn(browser)).toBe(false);
+    expect((await browser.open(location)).status).toBe(400);
+  });
+
+  it('refuses a parameter that was posted twice', async () => {
+    const browser = createBrowser(server.origin);
+    const sent = await browser.open(`${issuer}/oauth2/logout`, { method: 'POST', body: new URLSearchParams([['state', 'a'], ['state', 'b']]) });
+    expect(sent.status).toBe(400);
+  });
+
   it('asks without a hint, and does what the person says', async () => {
     const { browser, client } = await withIdToken();
     const asked = await browser.open(logoutUrl({ client_id: client.clientId, post_logout_redirect_uri: afterwards }));

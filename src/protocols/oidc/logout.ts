@@ -15,11 +15,10 @@ import { pairwiseSubject } from './pairwise.ts';
 const parameters = ['id_token_hint', 'client_id', 'post_logout_redirect_uri', 'state', 'logout_hint', 'ui_locales'] as const;
 type LogoutRequest = Partial<Record<(typeof parameters)[number], string>>;
 
-/** GET (and the form of our own page, POST) at the end-session endpoint. */
-export async function endSession(request: FastifyRequest, reply: FastifyReply, provider: Provider): Promise<FastifyReply> {
+/** The end-session endpoint. `given` are the parameters, with a `decision` only from the form of our own page (POST). */
+export async function endSession(request: FastifyRequest, reply: FastifyReply, provider: Provider, given: Record<string, unknown>): Promise<FastifyReply> {
   const context = request.instanceContext;
-  const given = (request.method === 'POST' ? request.body : request.query) as Record<string, unknown> | undefined;
-  const logout = readParameters(given ?? {});
+  const logout = readParameters(given);
   const { client, hint } = await readHint(provider, logout);
   const redirect = checkRedirect(client, logout);
   const { sessionToken, browserToken, clear } = readBrowserCookies(context, request.headers.cookie);
@@ -28,10 +27,10 @@ export async function endSession(request: FastifyRequest, reply: FastifyReply, p
 
   if (!session) return leave(request, reply, redirect);
   const token = formTokenOf(context, session, logout, browserToken);
-  const decision = request.method === 'POST' ? given?.['decision'] : undefined;
+  const decision = request.method === 'POST' ? given['decision'] : undefined;
   if (decision !== undefined) {
     // Only our own page knows the token: no other site can sign somebody out by posting here.
-    if (!token.verify(String(given?.['form_token']))) return ask(request, reply, logout, client, token.value);
+    if (!token.verify(String(given['form_token']))) return ask(request, reply, logout, client, token.value);
     return decision === 'sign_out' ? signOut(request, reply, session, redirect) : stay(request, reply, redirect);
   }
   if (client && hint && await speaksOf(context, hint, session, client)) return signOut(request, reply, session, redirect);

@@ -52,10 +52,16 @@ export async function oauthRoutes(app: FastifyInstance, { core }: { core: Core }
   });
 
   const forms = { config: { access: page }, schema: { hide: true } };
-  app.post(routes.authorization, forms, keepPost);
-  for (const method of ['GET', 'POST'] as const) {
-    app.route({ ...forms, method, url: routes.end_session, handler: async (request, reply) => endSession(request, reply, (await mountFor(request.instanceContext)).provider) });
-  }
+  app.post(routes.authorization, forms, (request, reply) => keepPost(request, reply, routes.authorization));
+  app.get(routes.end_session, forms, async (request, reply) => signOut(request, reply, await keptQuery(request, routes.end_session) ?? request.query));
+  // An application's POST (RP-Initiated Logout §2) comes from another site; our own page's has the decision.
+  app.post(routes.end_session, forms, (request, reply) =>
+    (Object.hasOwn((request.body ?? {}) as object, 'decision') ? signOut(request, reply, request.body) : keepPost(request, reply, routes.end_session)));
+}
+
+async function signOut(request: FastifyRequest, reply: FastifyReply, parameters: unknown): Promise<FastifyReply> {
+  const { provider } = await mountFor(request.instanceContext);
+  return endSession(request, reply, provider, (parameters ?? {}) as Record<string, unknown>);
 }
 
 /** Hands the request to the provider of its instance. `query` replaces the one it came with. */
@@ -108,22 +114,36 @@ function dropForeignResumption(request: FastifyRequest): void {
 }
 
 /** A cross-site POST carries no Lax cookie: it is kept, and comes back as a GET that does (OpenID Connect Core §3.1.2.1). */
-async function keepPost(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+async function keepPost(request: FastifyRequest, reply: FastifyReply, address: string): Promise<FastifyReply> {
   const context = request.instanceContext;
   const parameters = new URLSearchParams();
   for (const [name, value] of Object.entries((request.body ?? {}) as Record<string, unknown>)) {
     for (const item of [value].flat()) if (typeof item === 'string') parameters.append(name, item);
   }
-  const handle = await storeCrossSitePost(context, routes.authorization, parameters.toString());
-  return reply.header('cache-control', 'no-store').redirect(`${context.instance.issuer}${routes.authorization}?posted=${handle}`, 303);
+  const handle = await storeCrossSitePost(context, address, parameters.toString());
+  return reply.header('cache-control', 'no-store').redirect(`${context.instance.issuer}${address}?posted=${handle}`, 303);
 }
 
 async function authorize(core: Core, request: FastifyRequest, reply: FastifyReply): Promise<void> {
+  const kept = await takeKept(request, routes.authorization);
+  return kept === undefined ? provide(core, request, reply) : provide(core, request, reply, kept);
+}
+
+/** The form that was posted to this address, taken once; undefined when the request names none. @throws Problem 400 when it is gone */
+async function takeKept(request: FastifyRequest, address: string): Promise<string | undefined> {
   const { posted } = request.query as Record<string, unknown>;
-  if (typeof posted !== 'string') return provide(core, request, reply);
-  const kept = await takeCrossSitePost(request.instanceContext, routes.authorization, posted);
+  if (typeof posted !== 'string') return undefined;
+  const kept = await takeCrossSitePost(request.instanceContext, address, posted);
   if (kept === undefined) throw invalidParameters([{ field: 'posted', code: 'expired', detail: 'the request is too old or was used already; start again at the application' }]);
-  return provide(core, request, reply, kept);
+  return kept;
+}
+
+/** The same as parameters; one that comes twice stays twice, to be refused. */
+async function keptQuery(request: FastifyRequest, address: string): Promise<Record<string, unknown> | undefined> {
+  const kept = await takeKept(request, address);
+  if (kept === undefined) return undefined;
+  const parameters = new URLSearchParams(kept);
+  return Object.fromEntries([...parameters.keys()].map((name) => [name, parameters.getAll(name).length > 1 ? parameters.getAll(name) : parameters.get(name)]));
 }
 
 /** The code in the address is filled in and not submitted: the person compares it with the device first (RFC 8628 §3.3.1). */
