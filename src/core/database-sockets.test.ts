@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, inject, it } from 'vitest';
 import { createTestDatabase } from '../../test/support/database.ts';
 import { databaseFailure } from './database-failure.ts';
@@ -15,9 +16,9 @@ it('ends queries in flight and fails new ones at once while the database is give
     const failures = [
       database.$queryRawUnsafe('SELECT pg_sleep(20)'),
       database.$transaction((tx) => tx.$queryRawUnsafe('SELECT pg_sleep(20)')),
-      database.$queryRawUnsafe('SELECT 1'), // waits for one of the two connections
+      sleep(100).then(() => database.$queryRawUnsafe('SELECT 1')), // waits for one of the two connections
     ].map((query) => query.then(() => 'answered', databaseFailure));
-    setTimeout(() => sockets.giveUp(), 300);
+    setTimeout(() => sockets.giveUp(), 500);
     const begun = performance.now();
     expect(await Promise.all(failures)).toEqual(['unreachable', 'unreachable', 'unreachable']);
     expect(await database.instance.findMany().then(() => 'answered', databaseFailure)).toBe('unreachable');
