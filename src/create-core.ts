@@ -2,6 +2,7 @@
 import type { DestinationStream } from 'pino';
 import type { Config } from './config.ts';
 import type { Core } from './core/core.ts';
+import { createBatchStatements } from './core/batch-statements.ts';
 import { openDatabase } from './core/database.ts';
 import { createDatabaseSockets } from './core/database-sockets.ts';
 import { checkMasterKey } from './core/master-key-check.ts';
@@ -35,6 +36,7 @@ export async function createCore({ config, connectionString, logStream, now = ()
   const metrics = createMetrics();
   const sockets = createDatabaseSockets();
   const database = openDatabase({ connectionString, poolSize: config.databasePoolSize, sockets, watchPool: metrics.watchDatabasePool });
+  const batches = createBatchStatements({ connectionString, sockets });
   const keyring = createKeyring(config.masterKeys.length > 0 ? config.masterKeys : loadOrCreateMasterKeys(config.dataDirectory));
   await checkMasterKey(database, keyring);
   const signals = await createSignals({ connectionString, log });
@@ -59,7 +61,7 @@ export async function createCore({ config, connectionString, logStream, now = ()
   });
 
   const core: Core = {
-    config, log, database, keyring, signals, metrics, passwordHasher, now,
+    config, log, database, batches, keyring, signals, metrics, passwordHasher, now,
     rateLimiter: countRefusals(limiter, (limited) => { metrics.rateLimitRefusals.inc({ limited }); }),
     jobs: createJobs({ connectionString, log, metrics, sockets }),
     outbound: createOutbound({ allow: config.outboundAllow, onCall: metrics.observeOutbound }),
@@ -69,6 +71,7 @@ export async function createCore({ config, connectionString, logStream, now = ()
     async close() {
       redis?.destroy();
       await signals.close();
+      await batches.close();
       await database.$disconnect();
       metrics.close();
     },

@@ -1,6 +1,7 @@
 /** What one running server is made of. It is built once (src/server.ts) and handed down; nothing is global. */
 import type { Logger } from 'pino';
 import type { Config } from '../config.ts';
+import type { BatchStatements } from './batch-statements.ts';
 import type { Database } from './database.ts';
 import type { Jobs } from './jobs.ts';
 import type { Keyring } from './keyring.ts';
@@ -15,6 +16,8 @@ export interface Core {
   readonly log: Logger;
   /** Unscoped: for core and tenancy only; everyone else works through an InstanceContext. */
   readonly database: Database;
+  /** Unscoped as well: for coalescing readers and writers, whose statements carry the instance with each key. */
+  readonly batches: BatchStatements;
   readonly keyring: Keyring;
   readonly signals: Signals;
   readonly jobs: Jobs;

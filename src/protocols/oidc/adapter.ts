@@ -5,6 +5,7 @@
  * the unscoped client: every statement carries the instance with each key.
  */
 import { createCoalescingReader, createCoalescingWriter } from '../../core/coalesce.ts';
+import type { BatchStatement } from '../../core/batch-statements.ts';
 import { type Core, perCore } from '../../core/core.ts';
 import { isRowError } from '../../core/sql-state.ts';
 
@@ -49,22 +50,24 @@ export interface RecordStore {
   useProof(proof: UsedProofKey): Promise<boolean>;
 }
 
+const statement = (name: string, text: string): BatchStatement => ({ name, text });
+
 const keyText = (key: RecordKey) => `${key.instanceId}\0${key.model}\0${key.id}`;
 
-const writeSql = `
+const write = statement('oidc-write', `
 INSERT INTO "OidcRecord" ("instanceId", "model", "id", "payload", "grantId", "uid", "userCode", "userId", "applicationId", "expiresAt")
 SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::jsonb[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::timestamptz[])
 ON CONFLICT ("instanceId", "model", "id") DO UPDATE SET "payload" = excluded."payload", "grantId" = excluded."grantId",
   "uid" = coalesce(excluded."uid", "OidcRecord"."uid"), "userCode" = excluded."userCode", "userId" = excluded."userId",
-  "applicationId" = excluded."applicationId", "expiresAt" = excluded."expiresAt"`;
+  "applicationId" = excluded."applicationId", "expiresAt" = excluded."expiresAt"`);
 
-const readSql = `
+const read = statement('oidc-read', `
 SELECT r."instanceId", r."model", r."id", r."payload", r."uid", r."consumedAt"
 FROM unnest($1::text[], $2::text[], $3::text[]) AS k("instanceId", "model", "id")
-JOIN "OidcRecord" r ON r."instanceId" = k."instanceId" AND r."model" = k."model" AND r."id" = k."id"`;
+JOIN "OidcRecord" r ON r."instanceId" = k."instanceId" AND r."model" = k."model" AND r."id" = k."id"`);
 
 // Rows are locked in one order, so that two servers that take the same two rows cannot deadlock.
-const consumeSql = `
+const consume = statement('oidc-consume', `
 WITH locked AS (
   SELECT r."instanceId", r."model", r."id" FROM "OidcRecord" r
   JOIN unnest($1::text[], $2::text[], $3::text[]) AS k("instanceId", "model", "id")
@@ -72,28 +75,29 @@ WITH locked AS (
   WHERE r."consumedAt" IS NULL ORDER BY 1, 2, 3 FOR UPDATE OF r)
 UPDATE "OidcRecord" r SET "consumedAt" = now() FROM locked l
 WHERE r."instanceId" = l."instanceId" AND r."model" = l."model" AND r."id" = l."id" AND r."consumedAt" IS NULL
-RETURNING r."instanceId", r."model", r."id"`;
+RETURNING r."instanceId", r."model", r."id"`);
 
-const useProofSql = `
+const useProof = statement('oidc-proof', `
 INSERT INTO "UsedProof" ("instanceId", "kind", "hash", "expiresAt")
 SELECT DISTINCT ON (1, 2, 3) * FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[]) ORDER BY 1, 2, 3
-ON CONFLICT DO NOTHING RETURNING "instanceId", "kind" AS "model", "hash" AS "id"`;
+ON CONFLICT DO NOTHING RETURNING "instanceId", "kind" AS "model", "hash" AS "id"`);
 
 /** The records of one server. */
 export const recordsOf = perCore((core: Core): RecordStore => {
-  const database = core.database;
+  const { batches } = core;
 
   const writer = createCoalescingWriter<{ key: RecordKey; content: RecordContent }>({
     keyOf: ({ key }) => keyText(key),
     isRowError,
     onBatch: core.metrics.batchSizesOf('oidc-write'),
     async writeBatch(rows) {
-      await database.$executeRawUnsafe(writeSql,
+      await batches.run(write, [
         rows.map(({ key }) => key.instanceId), rows.map(({ key }) => key.model), rows.map(({ key }) => key.id),
         rows.map(({ content }) => JSON.stringify(content.payload)),
         rows.map(({ content }) => content.grantId ?? null), rows.map(({ content }) => content.uid ?? null),
         rows.map(({ content }) => content.userCode ?? null), rows.map(({ content }) => content.userId ?? null),
-        rows.map(({ content }) => content.applicationId ?? null), rows.map(({ content }) => content.expiresAt ?? null));
+        rows.map(({ content }) => content.applicationId ?? null), rows.map(({ content }) => content.expiresAt ?? null),
+      ]);
     },
   });
 
@@ -101,21 +105,18 @@ export const recordsOf = perCore((core: Core): RecordStore => {
     keyOf: keyText,
     onBatch: core.metrics.batchSizesOf('oidc-read'),
     async readBatch(keys) {
-      const rows = await database.$queryRawUnsafe<(RecordKey & StoredRecord)[]>(readSql,
-        keys.map((key) => key.instanceId), keys.map((key) => key.model), keys.map((key) => key.id));
+      const rows = await batches.run<RecordKey & StoredRecord>(read, [keys.map((key) => key.instanceId), keys.map((key) => key.model), keys.map((key) => key.id)]);
       return new Map(rows.map((row) => [keyText(row), row]));
     },
   });
 
   const consumer = createTaker<RecordKey>(keyText, core.metrics.batchSizesOf('oidc-consume'), (keys) =>
-    database.$queryRawUnsafe<RecordKey[]>(consumeSql,
-      keys.map((key) => key.instanceId), keys.map((key) => key.model), keys.map((key) => key.id)));
+    batches.run<RecordKey>(consume, [keys.map((key) => key.instanceId), keys.map((key) => key.model), keys.map((key) => key.id)]));
 
   const proofs = createTaker<UsedProofKey>(
     (proof) => keyText({ instanceId: proof.instanceId, model: proof.kind, id: proof.hash }),
     core.metrics.batchSizesOf('oidc-proof'),
-    (keys) => database.$queryRawUnsafe<RecordKey[]>(useProofSql,
-      keys.map((key) => key.instanceId), keys.map((key) => key.kind), keys.map((key) => key.hash), keys.map((key) => key.expiresAt)));
+    (keys) => batches.run<RecordKey>(useProof, [keys.map((key) => key.instanceId), keys.map((key) => key.kind), keys.map((key) => key.hash), keys.map((key) => key.expiresAt)]));
 
   return {
     write: (key, content) => writer.write({ key, content }),
