@@ -12,6 +12,8 @@ export interface RemoteSignIn { readonly browser: Browser; readonly pkce: Pkce; 
 export interface Remote {
   /** Calls the management API (path below /api/v1). Answers with a status of 0 when no answer came. */
   api(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<ApiAnswer>;
+  /** Calls the platform API (path below /platform/v1). */
+  platform(method: string, path: string, body?: unknown): Promise<ApiAnswer>;
   /** A POST to an OAuth endpoint. Answers with a status of 0 when no answer came. */
   oauth(endpoint: string, parameters: Record<string, string>, client?: RemoteClient): Promise<Omit<TokenAnswer, 'headers'> & { headers?: Headers }>;
   /** A machine without an API of its own: its tokens are opaque. */
@@ -38,25 +40,24 @@ export function remoteServer({ issuer, listener, machine, patienceMs = 20_000 }:
   const { origin, host, pathname } = new URL(issuer);
   const base = `${listener ?? origin}${pathname}`;
   const hostHeader = { host };
-  let token: Promise<string> | undefined;
+  const tokens = new Map<string | undefined, Promise<string>>();
 
   /** Not by fetch: that lets nobody name the host, which for one of several servers is not the one that is called. */
   function send(url: string, { method, headers, body = '' }: { method: string; headers: Record<string, string>; body?: string }): Promise<{ status: number; headers: Headers; text: string }> {
     return new Promise((resolve, reject) => {
-      let chunks: Buffer[] | undefined;
       const timer = setTimeout(() => {
         reject(new Error(`no answer within ${patienceMs} ms from ${method} ${url}`));
         request.destroy();
       }, patienceMs);
       const request = httpRequest(url, { method, headers: { ...hostHeader, ...headers, 'content-length': String(Buffer.byteLength(body)) } }, (answer) => {
-        chunks = [];
-        answer.on('data', (chunk: Buffer) => chunks?.push(chunk));
+        const chunks: Buffer[] = [];
+        answer.on('data', (chunk: Buffer) => chunks.push(chunk));
         answer.on('error', none);
         answer.on('end', () => {
           clearTimeout(timer);
           const received = new Headers();
           for (const [name, values] of Object.entries(answer.headersDistinct)) for (const value of values ?? []) received.append(name, value);
-          resolve({ status: answer.statusCode ?? 0, headers: received, text: Buffer.concat(chunks ?? []).toString('utf8') });
+          resolve({ status: answer.statusCode ?? 0, headers: received, text: Buffer.concat(chunks).toString('utf8') });
         });
       });
       function none(): void {
@@ -68,21 +69,28 @@ export function remoteServer({ issuer, listener, machine, patienceMs = 20_000 }:
     });
   }
 
-  async function managementToken(): Promise<string> {
-    const answer = await oauth('token', { grant_type: 'client_credentials' }, { id: '', clientId: machine.clientId, secret: machine.clientSecret });
+  async function mintToken(resource?: string): Promise<string> {
+    const answer = await oauth('token', { grant_type: 'client_credentials', ...(resource !== undefined && { resource }) }, { id: '', clientId: machine.clientId, secret: machine.clientSecret });
     if (typeof answer.body['access_token'] !== 'string') throw new Error(`no management token: ${answer.status} ${JSON.stringify(answer.body)}`);
     return answer.body['access_token'];
   }
 
-  async function api(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<ApiAnswer> {
-    token ??= managementToken();
-    token.catch(() => { token = undefined; });
-    const answer = await send(`${base}/api/v1${path}`, {
-      method, headers: { authorization: `Bearer ${await token}`, ...(body !== undefined && { 'content-type': 'application/json' }), ...headers },
+  function tokenFor(resource?: string): Promise<string> {
+    const token = tokens.get(resource) ?? mintToken(resource);
+    tokens.set(resource, token);
+    token.catch(() => tokens.delete(resource));
+    return token;
+  }
+
+  async function call(method: string, url: string, token: string, body: unknown, headers: Record<string, string>): Promise<ApiAnswer> {
+    const answer = await send(url, {
+      method, headers: { authorization: `Bearer ${token}`, ...(body !== undefined && { 'content-type': 'application/json' }), ...headers },
       ...(body !== undefined && { body: JSON.stringify(body) }),
     });
     return { status: answer.status, headers: answer.headers, body: parse(answer.text) };
   }
+
+  const api: Remote['api'] = async (method, path, body, headers = {}) => call(method, `${base}/api/v1${path}`, await tokenFor(), body, headers);
 
   async function oauth(endpoint: string, parameters: Record<string, string>, client?: RemoteClient): ReturnType<Remote['oauth']> {
     const answer = await send(`${base}/oauth2/${endpoint}`, {
@@ -106,6 +114,7 @@ export function remoteServer({ issuer, listener, machine, patienceMs = 20_000 }:
 
   return {
     api, oauth,
+    platform: async (method, path, body) => call(method, `${listener ?? origin}/platform/v1${path}`, await tokenFor(`${origin}/platform/v1`), body, {}),
     createMachine: () => createApplication({ kind: 'machine' }),
     createWebClient: (oidc = {}) => createApplication({ kind: 'web', firstParty: true, oidc: { redirectUris: [redirectUri], ...oidc } }),
     async createPerson() {

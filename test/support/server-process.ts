@@ -15,7 +15,7 @@ const main = path.resolve(import.meta.dirname, '../../src/main.ts');
 export interface ServerProcess {
   /** `http://localhost:{port}` where it listens. */
   readonly origin: string;
-  /** Of the instance `default`. */
+  /** Of the instance `default`; with PUBLIC_URL, below that. */
   readonly issuer: string;
   readonly dataDirectory: string;
   /** Of the server; 0 while none runs. */
@@ -114,7 +114,7 @@ export async function startServerProcess(options: ServerProcessOptions = {}): Pr
     throw error;
   }
   return {
-    origin, issuer: `${origin}/t/default`, dataDirectory,
+    origin, issuer: `${settings['PUBLIC_URL'] ?? origin}/t/default`, dataDirectory,
     machine: { clientId: settings['BOOTSTRAP_CLIENT_ID'] ?? '', clientSecret: settings['BOOTSTRAP_CLIENT_SECRET'] ?? '' },
     administrator: { username: settings['BOOTSTRAP_ADMIN_USERNAME'] ?? '', password: settings['BOOTSTRAP_ADMIN_PASSWORD'] ?? '' },
     get pid() { return child?.pid ?? 0; },
