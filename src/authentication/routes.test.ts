@@ -81,7 +81,7 @@ describe('PUT /api/v1/users/{userId}/password', () => {
     expect(server.logLines().join('\n')).not.toContain(password);
   });
 
-  it('attack: that of an administrator is not set by who may not make administrators', async () => {
+  it('attack: admin.delegate-escalation: the password of an administrator is not set by who may not make administrators', async () => {
     const context = withPrincipal(await server.context(), { kind: 'system' });
     const { application, clientSecret } = await createApplication(context, { name: 'Help desk', kind: 'machine' });
     await putResourceGrant(context, application.id, builtInResourceServers(context)[0]?.id ?? '', ['user:read', 'user:manage']);

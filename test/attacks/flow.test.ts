@@ -180,3 +180,26 @@ describe('attack: flow.reset-host', () => {
     expect(events.map(({ address }) => address)).not.toContain('203.0.113.66');
   });
 });
+
+describe('attack: flow.rate-key', () => {
+  it('one name is one limit, in whatever spelling, from whatever address a stranger claims', async () => {
+    const person = await createPerson(context, 'rate.key.victim');
+    const spellings = ['rate.key.victim', 'RATE.KEY.VICTIM', ' rate.key.victim ', 'Rate.Key.Victim', 'rate.key.victim.', '\uFF52ate.key.victim'];
+    const attempt = async (identifier: string, typed: string, number: number) => {
+      const browser = createBrowser(server.origin);
+      const page = await browser.submit(await browser.open(authorizeUrl(issuer, world.client, createPkce())), { identifier });
+      const form = formOf(page, 'password');
+      const headers = { origin: server.origin, 'x-forwarded-for': `203.0.113.${number}`, forwarded: `for=203.0.113.${number}`, 'x-real-ip': `203.0.113.${number}`, 'true-client-ip': `203.0.113.${number}` };
+      const answer = await browser.request(form.action, { method: 'POST', body: new URLSearchParams({ ...form.fields, password: typed }), headers });
+      return new URL(answer.headers.get('location') ?? '', server.origin).pathname;
+    };
+    const { failuresPerAccount } = context.instance.settings.lockout;
+    for (let number = 0; number <= failuresPerAccount; number += 1) await attempt(spellings[number % spellings.length] ?? '', 'wrong', number);
+    // The right one comes too late.
+    expect(await attempt(person.username, password, 99)).toMatch(/\/sign-in\//);
+    expect(await sessionsOf(person.user.id)).toBe(0);
+    // Somebody else is not held back by it.
+    const other = await createPerson(context);
+    expect(await attempt(other.username, password, 100)).toMatch(/\/oauth2\/authorize\//);
+  });
+});

@@ -59,6 +59,7 @@ export const rows: readonly AttackRow[] = [
   { id: 'admin.bootstrap', where: 'first start', tried: 'known or left-over credentials; the first start again', refusal: 'only once; known examples are refused' },
   { id: 'admin.log-injection', where: 'log, events, error bodies', tried: 'forged lines; secrets in the log; faults that tell', refusal: 'one escaped line each; no secret; a code and nothing more' },
   { id: 'admin.idempotency', where: 'POSTs with Idempotency-Key', tried: 'the stored answer of somebody else, or for another request', refusal: '422; own answers only' },
+  { id: 'admin.delegate-escalation', where: 'users, passwords, roles, grants', tried: 'who manages a part gets at administrators or at rights of our own APIs', refusal: '403' },
 
   // Inputs
   { id: 'input.operator-injection', where: 'all routes', tried: 'an object, list or second value where one text is expected', refusal: '400' },
