@@ -94,7 +94,12 @@ export async function buildServer(options: CoreOptions): Promise<Server> {
     async stop() {
       // Who sends a request byte by byte would otherwise hold up the stop as long as they like.
       const patience = setTimeout(() => { app.server.closeAllConnections(); }, config.shutdownGraceSeconds * 1_000);
-      await app.close().finally(() => { clearTimeout(patience); });
+      // A connection whose last request ends meanwhile is kept open by both sides: nobody would close it.
+      const idle = setInterval(() => { app.server.closeIdleConnections(); }, 50);
+      await app.close().finally(() => {
+        clearTimeout(patience);
+        clearInterval(idle);
+      });
       await core.jobs.stop(config.shutdownGraceSeconds);
       await sealer.stop();
       await close();
