@@ -71,7 +71,7 @@ describe('two servers with one Redis', () => {
 
   it.each([
     ['dies', () => redis.kill(), () => redis.restart()],
-    ['hangs', () => redis.signal('SIGSTOP'), () => redis.signal('SIGCONT')],
+    ['hangs', async () => { redis.signal('SIGSTOP'); }, async () => { redis.signal('SIGCONT'); }],
   ])('when it %s under load, requests go on with local buckets, the metrics say so, and the bucket is shared again afterwards', { timeout: 60_000 }, async (_what, breakIt, mendIt) => {
     let over = false;
     const answers = load(() => over);
