@@ -165,8 +165,8 @@ export async function checkBook({ remote, machine, web, people }: Fixtures, book
   await checkEventChain(server, book.users.map(({ id }) => id));
 }
 
-/** By the same means as the operator's command: beside the running server, with its master key and anchors. */
-async function checkEventChain(server: ServerProcess, userIds: readonly string[]): Promise<void> {
+/** Each of these users has its event, and the chain is sound. By the means of the operator's command: beside the running server, with its master key and anchors. */
+export async function checkEventChain(server: ServerProcess, userIds: readonly string[]): Promise<void> {
   const postgres = await findRunningEmbeddedPostgres({ dataDirectory: server.dataDirectory });
   if (!postgres) throw new Error('the embedded PostgreSQL does not run');
   const { core, close } = await createCore({ config: loadConfig({ DATA_DIR: server.dataDirectory, LOG_LEVEL: 'silent', DATABASE_POOL_SIZE: '2' }), connectionString: postgres.url });

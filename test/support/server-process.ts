@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort } from './free-port.ts';
+import type { SmallDisk } from './small-disk.ts';
 
 const main = path.resolve(import.meta.dirname, '../../src/main.ts');
 
@@ -40,14 +41,15 @@ export interface ServerProcess {
 
 export interface ServerProcessOptions {
   settings?: Record<string, string>;
-  /** An empty folder for the data; the caller removes it. */
-  dataDirectory?: string;
+  /** A disk of its own for the data. */
+  disk?: SmallDisk;
 }
 
 /** Starts a server and waits until it is ready: the first start also makes the database cluster and the keys. */
 export async function startServerProcess(options: ServerProcessOptions = {}): Promise<ServerProcess> {
-  const ownDirectory = options.dataDirectory === undefined ? await mkdtemp(path.join(tmpdir(), 'postern-process-')) : undefined;
-  const dataDirectory = options.dataDirectory ?? path.join(ownDirectory ?? '', 'data');
+  const { disk } = options;
+  const folder = disk ? disk.folder : await mkdtemp(path.join(tmpdir(), 'postern-process-'));
+  const dataDirectory = path.join(folder, 'data');
   const port = await freePort();
   const settings: Record<string, string> = {
     HOST: '127.0.0.1', PORT: String(port), DATA_DIR: dataDirectory, LOG_LEVEL: 'info', SAMPLE_APPLICATION_PORT: '0', SHUTDOWN_GRACE_SECONDS: '10',
@@ -64,7 +66,8 @@ export async function startServerProcess(options: ServerProcessOptions = {}): Pr
 
   function launch(): void {
     // Not in the clone: an .env file there is the developer's.
-    const started = spawn(process.execPath, [main], {
+    const [program, programArguments] = disk ? disk.onDisk(process.execPath, [main]) : [process.execPath, [main]];
+    const started = spawn(program, programArguments, {
       cwd: tmpdir(), stdio: ['ignore', 'pipe', 'pipe'],
       env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...settings },
     });
@@ -87,8 +90,11 @@ export async function startServerProcess(options: ServerProcessOptions = {}): Pr
     }
   }
 
+  /** As seen from here: a disk of its own has it elsewhere. */
+  const visibleDirectory = (): string => (disk && child?.pid !== undefined ? path.join(disk.pathSeenFrom(child.pid), 'data') : dataDirectory);
+
   async function postgresPid(): Promise<number | undefined> {
-    const pid = Number((await readFile(path.join(dataDirectory, 'postgres', 'postmaster.pid'), 'utf8').catch(() => '')).split('\n')[0]);
+    const pid = Number((await readFile(path.join(visibleDirectory(), 'postgres', 'postmaster.pid'), 'utf8').catch(() => '')).split('\n')[0]);
     return pid > 0 ? pid : undefined;
   }
 
@@ -103,7 +109,7 @@ export async function startServerProcess(options: ServerProcessOptions = {}): Pr
     const orphan = await postgresPid();
     if (orphan !== undefined && isPostgres(await readFile(`/proc/${orphan}/comm`, 'utf8').catch(() => ''))) process.kill(orphan, 'SIGQUIT');
     while (orphan !== undefined && isPostgres(await readFile(`/proc/${orphan}/comm`, 'utf8').catch(() => ''))) await sleep(50);
-    if (ownDirectory !== undefined) await rm(ownDirectory, { recursive: true, force: true, maxRetries: 5 });
+    if (!disk) await rm(folder, { recursive: true, force: true, maxRetries: 5 });
   }
 
   launch();
@@ -114,7 +120,8 @@ export async function startServerProcess(options: ServerProcessOptions = {}): Pr
     throw error;
   }
   return {
-    origin, issuer: `${settings['PUBLIC_URL'] ?? origin}/t/default`, dataDirectory,
+    origin, issuer: `${settings['PUBLIC_URL'] ?? origin}/t/default`,
+    get dataDirectory() { return visibleDirectory(); },
     machine: { clientId: settings['BOOTSTRAP_CLIENT_ID'] ?? '', clientSecret: settings['BOOTSTRAP_CLIENT_SECRET'] ?? '' },
     administrator: { username: settings['BOOTSTRAP_ADMIN_USERNAME'] ?? '', password: settings['BOOTSTRAP_ADMIN_PASSWORD'] ?? '' },
     get pid() { return child?.pid ?? 0; },
