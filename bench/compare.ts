@@ -59,7 +59,8 @@ export async function runRound(kind: Omit<Kind, 'target'>, target: Target, measu
   const after = await target.child.ask<Usage>('usage');
   if (target.profileFolder !== undefined) await target.child.ask('writeProfile', path.join(target.profileFolder, `${target.name}-${kind.name.replaceAll(/\W+/g, '-')}.cpuprofile`));
   kind.finish?.(target, measured);
-  if (process.env['BENCH_DEBUG']) process.stderr.write(`  ${target.name} ${Math.round(measured.perSecond)} cpu ${Math.round((after.cpuMicroseconds - before.cpuMicroseconds) / measured.requests)} p99 ${Math.round(measured.p99)} rss ${Math.round(after.residentBytes/1e6)}\n`);
+  process.stderr.write(`  ${target.name}: ${Math.round(measured.perSecond)}/s
+`);
   return {
     ...measured,
     cpu: (after.cpuMicroseconds - before.cpuMicroseconds) / measured.requests,

@@ -41,7 +41,8 @@ function startServer({ dataDirectory, port }: { dataDirectory: string; port: num
   const started = spawn(process.execPath, [main], {
     stdio: ['ignore', 'pipe', 'pipe'],
     cwd: dataDirectory, // where no .env file lies
-    env: { PATH, HOME, ...settingsOf({ dataDirectory, port }) },
+    // As `npm start` keeps what it compiled; the first start here is one that finds nothing kept.
+    env: { PATH, HOME, NODE_COMPILE_CACHE: path.join(dataDirectory, 'compiled'), ...settingsOf({ dataDirectory, port }) },
   });
   const output: string[] = [];
   for (const stream of [started.stdout, started.stderr]) stream.on('data', (chunk: Buffer) => { output.push(chunk.toString()); });
