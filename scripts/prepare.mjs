@@ -2,7 +2,7 @@
 // which is made from the schema. A second run does nothing. Plain JavaScript, because any Node may have to run it.
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import path from 'node:path';
 
@@ -40,10 +40,9 @@ function isRecent(program) {
 
 function makePrismaClient() {
   const stamp = path.join(root, 'src/generated/prisma/.schema-hash');
-  const hash = createHash('sha256')
-    .update(readFileSync(path.join(root, 'prisma/schema.prisma')))
-    .update(readFileSync(path.join(root, 'node_modules/prisma/package.json')))
-    .digest('hex');
+  const schema = path.join(root, 'prisma/schema');
+  const sources = [...readdirSync(schema).sort().map((file) => path.join(schema, file)), path.join(root, 'node_modules/prisma/package.json')];
+  const hash = sources.reduce((sum, file) => sum.update(readFileSync(file)), createHash('sha256')).digest('hex');
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === hash) return;
   try {
     execFileSync(runtime, [path.join(root, 'node_modules/prisma/build/index.js'), 'generate'], {
@@ -53,7 +52,7 @@ function makePrismaClient() {
       env: { ...process.env, PRISMA_SCHEMA_ENGINE_BINARY: process.execPath, PRISMA_HIDE_UPDATE_MESSAGE: '1', CHECKPOINT_DISABLE: '1' },
     });
   } catch (error) {
-    fail(`Could not make the Prisma client from prisma/schema.prisma:\n${error.stderr ?? error.message}`);
+    fail(`Could not make the Prisma client from prisma/schema:\n${error.stderr ?? error.message}`);
   }
   writeFileSync(stamp, hash);
 }

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { realpathSync } from 'node:fs';
-import { copyFile, cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { copyFile, cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
@@ -17,10 +17,11 @@ beforeEach(async () => {
   runtime = path.join(clone, 'node_modules/.bin/node');
   for (const folder of ['scripts', 'prisma', 'node_modules/.bin', 'src/generated/prisma']) await mkdir(path.join(clone, folder), { recursive: true });
   await copyFile(path.join(root, 'scripts/prepare.mjs'), path.join(clone, 'scripts/prepare.mjs'));
-  await copyFile(path.join(root, 'prisma/schema.prisma'), path.join(clone, 'prisma/schema.prisma'));
+  await cp(path.join(root, 'prisma/schema'), path.join(clone, 'prisma/schema'), { recursive: true });
   await cp(path.join(root, 'node_modules/prisma/package.json'), path.join(clone, 'node_modules/prisma/package.json'));
   const hash = createHash('sha256');
-  for (const file of ['prisma/schema.prisma', 'node_modules/prisma/package.json']) hash.update(await readFile(path.join(clone, file)));
+  const schema = (await readdir(path.join(clone, 'prisma/schema'))).sort().map((file) => `prisma/schema/${file}`);
+  for (const file of [...schema, 'node_modules/prisma/package.json']) hash.update(await readFile(path.join(clone, file)));
   await writeFile(path.join(clone, 'src/generated/prisma/.schema-hash'), hash.digest('hex'));
 });
 afterEach(() => rm(clone, { recursive: true }));
