@@ -30,6 +30,8 @@ export interface StoredRecord {
   readonly payload: Record<string, unknown>;
   readonly uid: string | null;
   readonly consumedAt: Date | null;
+  /** The payload of the grant that it was issued under: whoever asks for a code or token asks for that next. */
+  readonly grant: Record<string, unknown> | null;
 }
 
 interface UsedProofKey {
@@ -62,9 +64,10 @@ ON CONFLICT ("instanceId", "model", "id") DO UPDATE SET "payload" = excluded."pa
   "applicationId" = excluded."applicationId", "expiresAt" = excluded."expiresAt"`);
 
 const read = statement('oidc-read', `
-SELECT r."instanceId", r."model", r."id", r."payload", r."uid", r."consumedAt"
+SELECT r."instanceId", r."model", r."id", r."payload", r."uid", r."consumedAt", g."payload" AS "grant"
 FROM unnest($1::text[], $2::text[], $3::text[]) AS k("instanceId", "model", "id")
-JOIN "OidcRecord" r ON r."instanceId" = k."instanceId" AND r."model" = k."model" AND r."id" = k."id"`);
+JOIN "OidcRecord" r ON r."instanceId" = k."instanceId" AND r."model" = k."model" AND r."id" = k."id"
+LEFT JOIN "OidcRecord" g ON g."instanceId" = r."instanceId" AND g."model" = 'Grant' AND g."id" = r."grantId"`);
 
 // Rows are locked in one order, so that two servers that take the same two rows cannot deadlock.
 const consume = statement('oidc-consume', `

@@ -9,6 +9,7 @@ import { checkUserCodeGuesses, claimUserCode } from './device-limits.ts';
 import { revokeGrant } from './grants.ts';
 import { errors } from './library.ts';
 import { currentContext, currentProviderContext } from './request-context.ts';
+import { keepGrant, takeGrant, writeBeside } from './request-storage.ts';
 
 /** Identifiers that are no secrets: they speak for nobody. All others are kept as SHA-256 only. */
 const publicIdentifiers = new Set(['Grant']);
@@ -18,6 +19,9 @@ const sealedMembers: Record<string, readonly (keyof AdapterPayload & string)[]> 
   Interaction: ['deviceCode', 'parJti'],
   DeviceCode: ['jti'],
 };
+
+/** Nothing but the answer waits for these to be saved. */
+const writtenBeside = new Set(['AccessToken', 'RefreshToken']);
 
 /** The adapter of `model` for one instance. `instance` is the context of jobs; requests bring their own. */
 export function createModelAdapter(instance: InstanceContext, model: string): Adapter {
@@ -38,7 +42,7 @@ export function createModelAdapter(instance: InstanceContext, model: string): Ad
     return stored;
   }
 
-  function open(record: StoredRecord, id?: string): AdapterPayload {
+  function open(record: Omit<StoredRecord, 'grant'>, id?: string): AdapterPayload {
     const payload: Record<string, unknown> = { ...record.payload };
     for (const member of sealedMembers[model] ?? []) {
       const value = payload[member];
@@ -62,7 +66,7 @@ export function createModelAdapter(instance: InstanceContext, model: string): Ad
   return {
     async upsert(id, payload, expiresIn) {
       const application = payload.clientId === undefined ? undefined : await findApplicationByClientId(instance, payload.clientId);
-      await writeOrRefuse(keyOf(id), {
+      const write = writeOrRefuse(keyOf(id), {
         payload: seal(payload),
         // An authorization under way is not issued under the grant that it found: it outlives it, and is judged anew.
         grantId: model === 'Interaction' ? undefined : payload.grantId,
@@ -71,10 +75,15 @@ export function createModelAdapter(instance: InstanceContext, model: string): Ad
         applicationId: application?.id,
         expiresAt: expiresIn === undefined ? undefined : new Date(core.now().getTime() + expiresIn * 1000),
       });
+      await (writtenBeside.has(model) ? writeBeside(currentProviderContext(), write) : write);
     },
 
     async find(id) {
+      const ctx = currentProviderContext();
+      const kept = model === 'Grant' ? takeGrant(ctx, id) : undefined;
+      if (kept) return open({ payload: kept, uid: null, consumedAt: null }, id);
       const record = await records.find(keyOf(id));
+      if (record) keepGrant(ctx, record.payload['grantId'], record.grant);
       return record && open(record, id);
     },
 

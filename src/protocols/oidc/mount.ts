@@ -17,6 +17,7 @@ import { renderError } from './pages.ts';
 import { limitStrangers } from './rate-limit.ts';
 import { hidePlaceholderSecret } from './registration.ts';
 import { contextOf, endpointOf, rememberContext } from './request-context.ts';
+import { finishWrites } from './request-storage.ts';
 
 export interface Mount {
   /** Changes when settings, addresses or keys of the instance do: then the next request builds a new one. */
@@ -95,6 +96,7 @@ export function handOver(mount: Mount, context: InstanceContext, request: Incomi
 async function answerFaults(ctx: KoaContextWithOIDC, next: () => Promise<void>): Promise<void> {
   try {
     await next();
+    await finishWrites(ctx);
     if (ctx.status === 404 && ctx.body === undefined) {
       ctx.body = { error: 'invalid_request', error_description: 'there is no such endpoint' };
       ctx.status = 404;
