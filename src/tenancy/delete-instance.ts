@@ -20,7 +20,9 @@ const batchRows = 5_000;
 export const eraseOrder: readonly Prisma.ModelName[] = [
   'OidcRecord', 'UsedProof', 'Throttle', 'IdempotencyKey', 'CrossSitePost', 'SetupLink', 'Challenge', 'Flow',
   'SessionParticipant', 'SessionToken', 'Session', 'KnownBrowser', 'Browser', 'Consent', 'Password', 'AdministratorAssignment',
-  'ApplicationResource', 'ClientSecret', 'ResourceServer', 'Application', 'User',
+  'ApplicationResource', 'ClientSecret', 'ResourceServer', 'Application',
+  'GroupRuleRun', 'GroupNesting', 'GroupMember', 'Group', 'OrganizationalUnitMember', 'OrganizationalUnit',
+  'Invitation', 'CustomFieldValue', 'CustomField', 'User',
   'InstanceImage', 'InstanceDomain', 'SigningKey', 'EventCursor', 'EventSeal', 'EventChainHead', 'Event',
 ];
 

@@ -18,7 +18,14 @@ const models: Readonly<Record<Exclude<Prisma.ModelName, 'Instance' | 'ServerReco
   InstanceDomain: { key: ['id'], omit: ['verificationToken'] },
   InstanceImage: { key: ['hash'] },
   SigningKey: { key: ['id'], omit: ['sealedPrivateJwk'] },
-  User: { key: ['id'] },
+  User: { key: ['id'], omit: ['searchShard', 'searchText'] },
+  CustomField: { key: ['id'] },
+  Invitation: { key: ['id'], omit: ['tokenHash'] },
+  OrganizationalUnit: { key: ['id'] },
+  OrganizationalUnitMember: { key: ['userId', 'organizationalUnitId'] },
+  Group: { key: ['id'] },
+  GroupMember: { key: ['groupId', 'userId'] },
+  GroupNesting: { key: ['groupId', 'childGroupId'] },
   AdministratorAssignment: { key: ['userId', 'role'] },
   Application: { key: ['id'] },
   ClientSecret: { key: ['id'], omit: ['hash', 'sealedSecret'] },
@@ -31,7 +38,7 @@ const models: Readonly<Record<Exclude<Prisma.ModelName, 'Instance' | 'ServerReco
   Event: { key: ['sequence'] },
   Browser: 'left out', KnownBrowser: 'left out', SessionToken: 'left out', Flow: 'left out', Challenge: 'left out',
   UsedProof: 'left out', Throttle: 'left out', SetupLink: 'left out', CrossSitePost: 'left out', OidcRecord: 'left out',
-  IdempotencyKey: 'left out', EventSeal: 'left out', EventChainHead: 'left out', EventCursor: 'left out',
+  IdempotencyKey: 'left out', GroupRuleRun: 'left out', CustomFieldValue: 'left out', EventSeal: 'left out', EventChainHead: 'left out', EventCursor: 'left out',
 };
 
 const pageRows = 500;
