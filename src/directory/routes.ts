@@ -1,10 +1,13 @@
 import type { FastifyInstance } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
+import type { Core } from '../core/core.ts';
 import type { RouteAccess } from '../core/http/access.ts';
 import { answers, noContent } from '../core/http/answers.ts';
 import { entityTag, ifMatchHeader } from '../core/http/entity-tag.ts';
+import { prepareNewInstances } from '../tenancy/index.ts';
 import { listUsers } from './list-users.ts';
+import { createRootOrganizationalUnit } from './organizational-units/root.ts';
 import { createUserSchema, listUsersQuery, updateUserSchema, userIdSchema, userPage, userSchema } from './schemas.ts';
 import { viewUser } from './user.ts';
 import { createUser, deleteUser, disableUser, enableUser, loadUser, lockUser, unlockUser, updateUser } from './users.ts';
@@ -13,8 +16,9 @@ const read: RouteAccess = { credential: 'bearer', scope: 'user:read', permission
 const manage: RouteAccess = { credential: 'bearer', scope: 'user:manage', permission: 'directory.users.manage' };
 const params = z.object({ userId: userIdSchema });
 
-/** `/api/v1/users`. */
-export async function directory(app: FastifyInstance): Promise<void> {
+/** `/api/v1/users`, `/api/v1/organizational-units` and `/api/v1/groups`. */
+export async function directory(app: FastifyInstance, { core }: { core: Core }): Promise<void> {
+  prepareNewInstances(core, createRootOrganizationalUnit);
   await app.register(users, { prefix: '/api/v1/users' });
 }
 

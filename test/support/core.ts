@@ -47,9 +47,10 @@ export async function startTestCore(settings: Record<string, string> = {}): Prom
   };
 }
 
-/** A bare instance: its row and nothing else. */
+/** A bare instance: its row, the root of its tree and nothing else. */
 export async function bareInstance(core: Core, id: string, options: ContextOptions = { principal: { kind: 'system' } }): Promise<InstanceContext> {
   await core.database.instance.create({ data: { id, name: id } });
+  await core.database.organizationalUnit.create({ data: { instanceId: id, id: 'ou_root', name: id, nameKey: id, path: '/ou_root/' } });
   return createContext(core, {
     id, name: id, status: 'active', version: 1, issuer: issuerOf(core.config, { id, primaryDomain: null }),
     settings: instanceSettingsSchema.parse({}), branding: brandingSchema.parse({}),
