@@ -1,11 +1,10 @@
 import { decodeJwt } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { withdrawConsent } from '../../src/protocols/oidc/index.ts';
 import { sessions } from '../../src/authentication/index.ts';
 import { disableApplication, updateApplication } from '../../src/applications/index.ts';
 import { disableUser } from '../../src/directory/index.ts';
 import type { InstanceContext } from '../../src/tenancy/index.ts';
-import { authorizeCode, createClient, exchange, post, type SignedIn, startProtocolServer, type TestClient, type TokenAnswer } from '../support/oidc.ts';
+import { authorizeCode, createClient, createPerson, exchange, post, type SignedIn, startProtocolServer, type TestClient, type TokenAnswer } from '../support/oidc.ts';
 import type { TestServer } from '../support/server.ts';
 
 let server: TestServer;
@@ -85,7 +84,7 @@ describe('attack: token.revocation-sticks', () => {
   it.each([
     ['the user is disabled', async ({ signedIn }: { signedIn: SignedIn }) => { await disableUser(context, signedIn.person.user.id); }],
     ['the session is ended', async ({ signedIn }: { signedIn: SignedIn }) => { await sessions.endAllOfUser(context, signedIn.person.user.id, 'administrator'); }],
-    ['consent is withdrawn', async ({ signedIn, client }: { signedIn: SignedIn; client: TestClient }) => { await withdrawConsent(context, signedIn.person.user.id, client.application.id); }],
+    ['consent is withdrawn', async ({ signedIn, client }: { signedIn: SignedIn; client: TestClient }) => { expect((await server.api('DELETE', `/users/${signedIn.person.user.id}/consents/${client.application.id}`)).status).toBe(204); }],
     ['the grant type is switched off', async ({ client }: { client: TestClient }) => { await updateApplication(context, client.application.id, { oidc: { grantTypes: ['authorization_code'], allowedScopes: ['openid'] } }); }],
     ['the application is disabled', async ({ client }: { client: TestClient }) => { await disableApplication(context, client.application.id); }],
   ])('no door serves a token when %s', async (what, change) => {
@@ -100,6 +99,18 @@ describe('attack: token.revocation-sticks', () => {
     expect(userinfo.status).toBe(401);
     expect(userinfo.headers.get('www-authenticate')).toContain('invalid_token');
     expect(await isActive(what === 'the application is disabled' ? other : client, accessToken)).toBe(false);
+  });
+
+  it('a consent is listed until it is withdrawn, and asked for again', async () => {
+    const { client, signedIn } = await signedInTokens({ client: await createClient(context, { firstParty: false }), parameters: { scope: 'openid email' } });
+    const consents = `/users/${signedIn.person.user.id}/consents`;
+    const listed = await server.api('GET', consents);
+    expect(listed.body).toMatchObject({ items: [{ applicationId: client.application.id, applicationName: client.application.name, scopes: ['email'] }] });
+    expect((await server.api('DELETE', `${consents}/${client.application.id}`)).status).toBe(204);
+    expect((await server.api('GET', consents)).body).toEqual({ items: [] });
+    expect((await server.api('DELETE', `${consents}/${client.application.id}`)).status).toBe(404);
+    const other = await createPerson(context);
+    expect((await server.api('DELETE', `/users/${other.user.id}/consents/${client.application.id}`)).status).toBe(404);
   });
 
   it('with offline_access a grant outlives the session', async () => {

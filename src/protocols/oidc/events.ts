@@ -6,6 +6,11 @@ export const grantRevoked = (grantId: string, after: { reason: string; userId: s
   type: 'grant.revoked', subject: { type: 'grant', id: grantId }, after,
 });
 
+/** What was issued under it ends with events of its own. */
+export const consentWithdrawn = (userId: string, applicationId: string): NewEvent => ({
+  type: 'consent.withdrawn', subject: { type: 'user', id: userId }, after: { applicationId },
+});
+
 /** A back-channel logout token could not be delivered after all tries. */
 export const logoutNoticeFailed = (participantId: string, after: { applicationId: string; sessionId: string; error: string }): NewEvent => ({
   type: 'session.logout_notice_failed', subject: { type: 'session_participant', id: participantId }, after,

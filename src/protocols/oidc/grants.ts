@@ -8,7 +8,7 @@ import { newId } from '../../core/ids.ts';
 import { append } from '../../events/index.ts';
 import type { Prisma } from '../../generated/prisma/client.ts';
 import type { InstanceContext } from '../../tenancy/index.ts';
-import { grantRevoked } from './events.ts';
+import { consentWithdrawn, grantRevoked } from './events.ts';
 
 /** What a grant allows: OpenID Connect scopes, claims by name, and scopes by resource indicator. */
 export interface Allowed {
@@ -108,6 +108,7 @@ export async function withdrawConsent(context: InstanceContext, userId: string, 
     const { count } = await tx.db.consent.deleteMany({ where: { userId, applicationId } });
     const grants = await tx.db.oidcRecord.findMany({ where: { model: 'Grant', userId, applicationId }, select: { id: true } });
     for (const { id } of grants) await revokeGrant(tx, id, 'consent_withdrawn');
+    if (count > 0) await append(tx, consentWithdrawn(userId, applicationId));
     return count > 0 || grants.length > 0;
   });
 }

@@ -6,14 +6,13 @@ import type { FastifyInstance } from 'fastify';
 import type { Core } from '../../core/core.ts';
 import { registerProofKinds } from '../../core/proof-registry.ts';
 import { purgeRecords } from './adapter.ts';
+import { consentRoutes } from './consent-routes.ts';
 import { registerLogoutWorker } from './backchannel-logout.ts';
 import { registerFlowOrigins } from './interactions.ts';
 import { providerFor } from './mount.ts';
 import { oauthProofKinds } from './proof-kinds.ts';
 import { registrationRoutes } from './registration-routes.ts';
 import { oauthRoutes } from './routes.ts';
-
-export { withdrawConsent } from './grants.ts';
 
 /** Registers everything under `/t/:instance`: routes, flow origins, workers. */
 export async function oidc(app: FastifyInstance, { core }: { core: Core }): Promise<void> {
@@ -23,4 +22,5 @@ export async function oidc(app: FastifyInstance, { core }: { core: Core }): Prom
   core.jobs.schedule('oidc.purge', '*/10 * * * *', async () => { await purgeRecords(core); });
   await app.register(oauthRoutes, { core });
   await app.register(registrationRoutes);
+  await app.register(consentRoutes);
 }
