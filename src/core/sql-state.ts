@@ -17,6 +17,11 @@ export function isRowError(error: unknown): boolean {
   return state !== undefined && /^2[123]/.test(state);
 }
 
+/** Whether the transaction was undone for the sake of others (deadlock, serialization; Prisma's P2034): run again, it may go well. */
+export function isTransactionConflict(error: unknown): boolean {
+  return ['40001', '40P01'].includes(sqlStateOf(error) ?? '') || property(error, 'code') === 'P2034';
+}
+
 function driverAdapterCode(error: unknown): unknown {
   const wrapped = property(property(error, 'meta'), 'driverAdapterError');
   return property(property(wrapped ?? error, 'cause'), 'originalCode');

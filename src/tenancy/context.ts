@@ -2,10 +2,12 @@
  * InstanceContext: which instance, who acts, and a database that shows nothing else. The first argument of everything
  * that works on an instance. It is data; a transaction is an InstanceContext too.
  */
+import { setTimeout } from 'node:timers/promises';
 import type { Core } from '../core/core.ts';
 import { perCore } from '../core/core.ts';
 import { scopeDatabase, type ScopedClient, type ScopedDatabase } from '../core/database.ts';
 import { newId } from '../core/ids.ts';
+import { isTransactionConflict } from '../core/sql-state.ts';
 import type { Branding, InstanceSettings } from './settings.ts';
 
 /** An instance as requests see it: settings with defaults filled in, and where it is served. */
@@ -20,10 +22,16 @@ export interface Instance {
   readonly branding: Branding;
 }
 
-/** Who acts. Recorded in every event. */
+/**
+ * Where an administrator may use the permission of this request, when not everywhere: in the subtrees of units with these
+ * paths (`/ou_root/ou_…/`). Only routes that declare `limit` are reached with one; directory/limits.ts holds them to it.
+ */
+export interface AdministratorLimit { readonly organizationalUnitPaths: readonly string[] }
+
+/** Who acts. Recorded in every event. A user's `permissions` are those held everywhere. */
 export type Principal =
   | { readonly kind: 'anonymous' }
-  | { readonly kind: 'user'; readonly id: string; readonly sessionId?: string; readonly applicationId?: string; readonly scopes: readonly string[]; readonly permissions: readonly string[] }
+  | { readonly kind: 'user'; readonly id: string; readonly sessionId?: string; readonly applicationId?: string; readonly scopes: readonly string[]; readonly permissions: readonly string[]; readonly limit?: AdministratorLimit }
   | { readonly kind: 'application'; readonly id: string; readonly scopes: readonly string[] }
   /** The person who runs the server, through the command line or the platform API. */
   | { readonly kind: 'operator'; readonly id?: string }
@@ -39,7 +47,7 @@ export interface InstanceContext {
   readonly address: string | undefined;
   readonly userAgent: string | undefined;
   readonly now: () => Date;
-  /** Runs `work` in one transaction; inside a transaction it joins that one. */
+  /** Runs `work` in one transaction; inside a transaction it joins that one. Runs it again after a deadlock, so `work` changes nothing outside. */
   readonly transaction: <Result>(work: (tx: InstanceContext) => Promise<Result>) => Promise<Result>;
 }
 
@@ -89,9 +97,19 @@ export function key(context: InstanceContext, id: string): { instanceId_id: { in
   return { instanceId_id: { instanceId: context.instance.id, id } };
 }
 
+/** Of two transactions that wait for each other PostgreSQL ends one, whole: it did nothing, and may begin anew. */
+const mostTries = 4;
+
 async function runInTransaction<Result>(context: InstanceContext, client: ScopedClient, work: (tx: InstanceContext) => Promise<Result>): Promise<Result> {
-  return client.$transaction(async (db) => {
-    const tx: InstanceContext = { ...context, db: db as ScopedDatabase, transaction: (inner) => inner(tx) };
-    return work(tx);
-  });
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await client.$transaction(async (db) => {
+        const tx: InstanceContext = { ...context, db: db as ScopedDatabase, transaction: (inner) => inner(tx) };
+        return work(tx);
+      });
+    } catch (error) {
+      if (tries === mostTries || !isTransactionConflict(error)) throw error;
+      await setTimeout(tries * 10 * Math.random());
+    }
+  }
 }
