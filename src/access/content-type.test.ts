@@ -49,6 +49,13 @@ describe('attack: admin.content-type: a body is read only as what it says it is'
     expect(await server.core.database.user.count()).toBe(0);
   });
 
+  it('takes a merge patch where something is changed (RFC 7396)', async () => {
+    const made = await post('{"username":"patched"}', { 'content-type': 'application/json' });
+    const headers = { authorization: `Bearer ${await server.token()}`, 'content-type': 'application/merge-patch+json' };
+    const answer = await server.send('PATCH', `${users}/${String(made.json['id'])}`, { headers, body: '{"givenName":"Ada"}' });
+    expect([answer.status, answer.json['givenName']]).toEqual([200, 'Ada']);
+  });
+
   it.each(['application/json', 'application/json; charset=utf-8', 'Application/JSON;charset="UTF-8"'])('takes %s', async (type) => {
     const username = `u${String(Math.random()).slice(2, 10)}`;
     expect((await post(JSON.stringify({ username }), { 'content-type': type })).status).toBe(201);

@@ -20,6 +20,8 @@ export function checkContentType(request: FastifyRequest): void {
   if (!hasBody && type === undefined) return;
   if (headers['content-encoding'] !== undefined) throw new Problem({ status: 415, code: 'Unsupported.Media.Type', detail: 'Send the body without Content-Encoding.' });
   const declared = (request.routeOptions.schema as { consumes?: readonly string[] } | undefined)?.consumes;
+  // PATCH bodies are merge patches (RFC 7396): null clears, what is not named stays.
+  if (type !== undefined && request.method === 'PATCH' && !declared && /^application\/merge-patch\+json$/i.test(type)) return;
   if (type !== undefined && (declared ? declared.includes(type.toLowerCase()) : json.test(type))) return;
   throw new Problem({ status: 415, code: 'Unsupported.Media.Type', detail: `Send the body as ${declared?.join(', ') ?? 'application/json'}.` });
 }

@@ -8,7 +8,7 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 /** Replaces Fastify's parsers of JSON and of plain text; call it on the root before other parsers are added. */
 export function readJsonStrictly(app: FastifyInstance): void {
   app.removeContentTypeParser(['application/json', 'text/plain']);
-  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => {
+  app.addContentTypeParser(['application/json', 'application/merge-patch+json'], { parseAs: 'buffer' }, (_request, body, done) => {
     try {
       done(null, parseStrictJson(decode(body as Buffer)));
     } catch (error) {
