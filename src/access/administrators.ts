@@ -1,53 +1,69 @@
-/** Who administers an instance. */
-import { createInstanceCache, type InstanceCache } from '../core/cache.ts';
-import { perCore } from '../core/core.ts';
-import type { AdministratorAssignment } from '../generated/prisma/client.ts';
-import { loadUser, onUserChanged, type UserClosing } from '../directory/index.ts';
+/** Who administers an instance: which user has which role, everywhere or in parts of the tree. */
+import { invalidParameters } from '../core/errors.ts';
+import { checkEntityTag } from '../core/http/entity-tag.ts';
+import { loadUser, rejectChangeOutsideLimit, rootOrganizationalUnitId, type UserClosing, unitsWithinLimit } from '../directory/index.ts';
 import { append } from '../events/index.ts';
-import { instanceContext, type InstanceContext } from '../tenancy/index.ts';
-import { administratorNotFound, lastOwnerStays, permissionMissing, scopeMissing } from './errors.ts';
+import type { InstanceContext } from '../tenancy/index.ts';
+import { loadRoleForAssignment } from './administrator-roles.ts';
+import { rejectActingOnHigher, rejectGrantBeyondOwn } from './authority.ts';
+import { administratorNotFound, lastOwnerStays } from './errors.ts';
 import * as events from './events.ts';
-import { type BuiltInRole, hasPermission, permissionsOf } from './roles.ts';
+import { announceRights, forgetRights } from './rights.ts';
+import { isBuiltInRole } from './roles.ts';
 
-const permissionCache = perCore((core): InstanceCache<readonly string[]> => {
-  const cache = createInstanceCache<readonly string[]>({
-    // Signals tell at once; the time to live bounds how long a lost one can hurt.
-    signals: core.signals, channel: 'access.administrator', max: 10_000, ttlMs: 1_000,
-    load: async (instanceId, userId) => {
-      const context = await instanceContext(core, instanceId);
-      const rows = await context?.db.administratorAssignment.findMany({ where: { userId }, select: { role: true } });
-      return permissionsOf((rows ?? []).map(({ role }) => role));
-    },
+export interface Assignment {
+  readonly userId: string;
+  readonly role: string;
+  /** Null: everywhere. */
+  readonly organizationalUnitIds: readonly string[] | null;
+  readonly createdAt: Date;
+  readonly version: number;
+}
+
+export interface AssignOptions {
+  /** The units in whose subtrees the role counts; left out: everywhere. */
+  organizationalUnitIds?: readonly string[] | undefined;
+  ifMatch?: string | undefined;
+}
+
+/** @throws Problem 404 */
+export async function loadAssignment(context: InstanceContext, userId: string, role: string): Promise<Assignment> {
+  const assignment = await findAssignment(context, userId, role);
+  if (!assignment) throw administratorNotFound();
+  return assignment;
+}
+
+/**
+ * Gives the user a role, or says anew where it counts; the same a second time changes nothing.
+ * @throws Problem 404 (user or role), 400 (a unit that there is none of), 403 (more than the principal holds, or a user who holds more), 412
+ */
+export function assignRole(context: InstanceContext, userId: string, role: string, { organizationalUnitIds, ifMatch }: AssignOptions = {}): Promise<Assignment> {
+  return changing(context, userId, async (tx) => {
+    await lockUser(tx, userId);
+    const { id, permissions } = await loadRoleForAssignment(tx, role);
+    const paths = organizationalUnitIds && await pathsOfUnits(tx, id, organizationalUnitIds);
+    const before = await findAssignment(tx, userId, id);
+    if (before) checkEntityTag(ifMatch, before.version);
+    await rejectActingOnHigher(tx, [userId]);
+    await rejectGrantBeyondOwn(tx, [{ permissions, paths: paths && [...paths.values()] }]);
+    const units = paths ? [...paths.keys()].sort() : null;
+    if (before && JSON.stringify(before.organizationalUnitIds) === JSON.stringify(units)) return before;
+    const after = await write(tx, { userId, role: id, organizationalUnitIds: units, createdAt: before?.createdAt ?? tx.now(), version: (before?.version ?? 0) + 1 });
+    await append(tx, before ? events.roleLimitChanged(userId, named(before), named(after)) : events.roleAssigned(userId, named(after)));
+    return after;
   });
-  onUserChanged(core, (instanceId, userId) => cache.forget(instanceId, userId));
-  return cache;
-});
-
-/** What the user may do as an administrator; empty for everybody else. */
-export async function findPermissions(context: InstanceContext, userId: string): Promise<readonly string[]> {
-  return await permissionCache(context.core).get(context.instance.id, userId) ?? [];
 }
 
-export function listAdministrators(context: InstanceContext): Promise<AdministratorAssignment[]> {
-  return context.db.administratorAssignment.findMany({ orderBy: [{ userId: 'asc' }, { role: 'asc' }], take: 1_000 });
-}
-
-/** Gives the user a role; a second time changes nothing. @throws Problem 404 without such a user */
-export function assignRole(context: InstanceContext, userId: string, role: BuiltInRole): Promise<void> {
-  return changeRoles(context, userId, async (tx) => {
-    await loadUser(tx, userId);
-    const { count } = await tx.db.administratorAssignment.createMany({ data: [{ userId, role }], skipDuplicates: true });
-    if (count === 1) await append(tx, events.roleAssigned(userId, role));
-  });
-}
-
-/** @throws Problem 404 when the user does not have it, 409 for the last owner */
-export function removeRole(context: InstanceContext, userId: string, role: BuiltInRole): Promise<void> {
-  return changeRoles(context, userId, async (tx) => {
+/** @throws Problem 404 when the user does not have it, 403, 409 for the last owner, 412 */
+export function removeRole(context: InstanceContext, userId: string, role: string, { ifMatch }: { ifMatch?: string | undefined } = {}): Promise<void> {
+  return changing(context, userId, async (tx) => {
+    await lockUser(tx, userId);
+    const before = await loadAssignment(tx, userId, role);
+    checkEntityTag(ifMatch, before.version);
+    await rejectActingOnHigher(tx, [userId]);
     if (role === 'owner') await rejectLastOwner(tx, userId);
-    const { count } = await tx.db.administratorAssignment.deleteMany({ where: { userId, role } });
-    if (count === 0) throw administratorNotFound();
-    await append(tx, events.roleRemoved(userId, role));
+    await tx.db.administratorAssignment.deleteMany({ where: { userId, role } });
+    await append(tx, events.roleRemoved(userId, named(before)));
   });
 }
 
@@ -64,23 +80,53 @@ async function rejectLastOwner(tx: InstanceContext, userId: string): Promise<voi
   if (await tx.db.user.count({ where: { id: { in: others }, status: 'enabled', expiresAt: null } }) === 0) throw lastOwnerStays();
 }
 
-/**
- * Who manages users must not gain more by it: a password given to an administrator is a way to be that administrator.
- * @throws Problem 403 when the user is one and the principal may not make administrators
- */
-export async function rejectTakeOverOfAdministrator(context: InstanceContext, userId: string): Promise<void> {
-  const { principal } = context;
-  if (principal.kind === 'system' || principal.kind === 'operator') return;
-  if (await context.db.administratorAssignment.count({ where: { userId } }) === 0) return;
-  if (principal.kind === 'anonymous' || !principal.scopes.includes('administrator:manage')) throw scopeMissing('administrator:manage');
-  if (principal.kind === 'user' && !hasPermission(principal.permissions, 'access.administrators.manage')) throw permissionMissing('access.administrators.manage');
+/** Two changes of one administrator come one after the other. @throws Problem 404, also for a user outside the principal's limit */
+async function lockUser(tx: InstanceContext, userId: string): Promise<void> {
+  await loadUser(tx, userId);
+  await rejectChangeOutsideLimit(tx, [userId]);
+  await tx.db.$executeRaw`SELECT pg_advisory_xact_lock(hashtextextended("key", 0)) FROM (SELECT ${tx.instance.id}::text AS "instanceId", ${`${tx.instance.id}\nadministrator\n${userId}`}::text AS "key") AS "wanted"`;
 }
 
-async function changeRoles(context: InstanceContext, userId: string, work: (tx: InstanceContext) => Promise<void>): Promise<void> {
-  const cache = permissionCache(context.core);
-  await context.transaction(async (tx) => {
-    await work(tx);
-    await cache.invalidate(tx.db, tx.instance.id, userId);
+/** The paths of units by id. A unit outside of the principal's own limit is as if it did not exist. @throws Problem 400 */
+async function pathsOfUnits(tx: InstanceContext, role: string, ids: readonly string[]): Promise<Map<string, string>> {
+  if (role === 'owner') throw invalidParameters([{ field: 'organizationalUnitIds', code: 'owner', detail: 'must be left out: an owner owns everything' }]);
+  const within = await unitsWithinLimit(tx, ids);
+  const rows = await tx.db.organizationalUnit.findMany({ where: { id: { in: [...within] } }, select: { id: true, path: true } });
+  const paths = new Map(rows.map(({ id, path }) => [id, path]));
+  const errors = ids.flatMap((id, place) => {
+    const field = `organizationalUnitIds.${place}`;
+    if (id === rootOrganizationalUnitId) return [{ field, code: 'root', detail: 'is the whole tree: leave organizationalUnitIds out for everywhere' }];
+    return paths.has(id) ? [] : [{ field, code: 'unknown', detail: 'is not the id of an organizational unit' }];
   });
-  cache.forget(context.instance.id, userId);
+  if (errors.length > 0) throw invalidParameters(errors);
+  return paths;
+}
+
+async function findAssignment(context: InstanceContext, userId: string, role: string): Promise<Assignment | undefined> {
+  const row = await context.db.administratorAssignment.findUnique({ where: { instanceId_userId_role: { instanceId: context.instance.id, userId, role } } });
+  if (!row) return undefined;
+  const limits = row.limited ? await context.db.administratorLimit.findMany({ where: { userId, role }, select: { organizationalUnitId: true }, orderBy: { organizationalUnitId: 'asc' } }) : [];
+  return { userId, role, organizationalUnitIds: row.limited ? limits.map(({ organizationalUnitId }) => organizationalUnitId) : null, createdAt: row.createdAt, version: row.version };
+}
+
+async function write(tx: InstanceContext, assignment: Assignment): Promise<Assignment> {
+  const { userId, role, organizationalUnitIds, createdAt, version } = assignment;
+  const values = { customRoleId: isBuiltInRole(role) ? null : role, limited: organizationalUnitIds !== null, version };
+  await tx.db.administratorAssignment.upsert({
+    where: { instanceId_userId_role: { instanceId: tx.instance.id, userId, role } }, create: { userId, role, createdAt, ...values }, update: values });
+  await tx.db.administratorLimit.deleteMany({ where: { userId, role } });
+  if (organizationalUnitIds) await tx.db.administratorLimit.createMany({ data: organizationalUnitIds.map((organizationalUnitId) => ({ userId, role, organizationalUnitId })) });
+  return assignment;
+}
+
+const named = ({ role, organizationalUnitIds }: Assignment): events.AssignedRole => ({ role, organizationalUnitIds });
+
+async function changing<Result>(context: InstanceContext, userId: string, work: (tx: InstanceContext) => Promise<Result>): Promise<Result> {
+  const result = await context.transaction(async (tx) => {
+    const done = await work(tx);
+    await announceRights(tx, userId);
+    return done;
+  });
+  forgetRights(context, userId);
+  return result;
 }

@@ -7,18 +7,24 @@ import type { Core } from '../core/core.ts';
 import { Problem } from '../core/errors.ts';
 import type { RouteAccess } from '../core/http/access.ts';
 import { rateLimitHeaders } from '../core/rate-limit.ts';
-import { firstInstanceId, hasInstanceContext, instanceContext, type InstanceContext, withPrincipal } from '../tenancy/index.ts';
+import { firstInstanceId, hasInstanceContext, instanceContext, type InstanceContext, type Principal, withPrincipal } from '../tenancy/index.ts';
 import { loadPrincipal, verifyAccessToken, type VerifiedToken } from './bearer.ts';
 import { checkContentType } from './content-type.ts';
 import { checkDpopProof } from './dpop-proof.ts';
-import { permissionMissing, scopeMissing, tokenMissing, tokenRefused } from './errors.ts';
+import { permissionLimited, permissionMissing, scopeMissing, tokenMissing, tokenRefused } from './errors.ts';
 import { replayPosts } from './idempotency.ts';
+import { noteDeclaredPermissions } from './permissions.ts';
 import { rateLimited, takeForAddress, takeForApplication } from './rate-limit.ts';
+import { placesOfPermission, type Rights } from './rights.ts';
 import { hasPermission } from './roles.ts';
 import { managementAudience, platformAudience } from './scopes.ts';
 
+type AdmittingAccess = Extract<RouteAccess, { credential: 'bearer' | 'platform' }>;
+type Person = Extract<Principal, { kind: 'user' }>;
+
 /** Call it with the root, after `instanceScope`: from here on routes with a bearer credential know who acts. */
 export async function authorize(app: FastifyInstance, { core }: { core: Core }): Promise<void> {
+  noteDeclaredPermissions(app, core);
   app.addHook('onRequest', async (request, reply) => {
     const { access } = request.routeOptions.config;
     switch (access?.credential) {
@@ -36,8 +42,8 @@ export async function authorize(app: FastifyInstance, { core }: { core: Core }):
   replayPosts(app, { core });
 }
 
-async function admit(request: FastifyRequest, reply: FastifyReply, access: Extract<RouteAccess, { credential: 'bearer' | 'platform' }>, context: InstanceContext, audience: string): Promise<void> {
-  const { principal, application } = await authenticate(request, context, audience).catch(async (error: unknown) => {
+async function admit(request: FastifyRequest, reply: FastifyReply, access: AdmittingAccess, context: InstanceContext, audience: string): Promise<void> {
+  const { principal, application, rights } = await authenticate(request, context, audience).catch(async (error: unknown) => {
     // Whoever has no valid token is limited by address: guessing and flooding cost the same bucket.
     if (error instanceof Problem && error.status === 401) await limitAddress(context);
     throw error;
@@ -46,10 +52,22 @@ async function admit(request: FastifyRequest, reply: FastifyReply, access: Extra
   if (!decision.allowed) throw rateLimited(decision);
   reply.headers(rateLimitHeaders(decision));
   if ('scopes' in principal && !principal.scopes.includes(access.scope)) throw scopeMissing(access.scope);
-  // An application's permissions are its scopes; a person needs to be an administrator besides. The platform belongs to owners.
-  const permission = access.credential === 'bearer' ? access.permission : '*';
-  if (principal.kind === 'user' && !hasPermission(principal.permissions, permission)) throw permissionMissing(permission === '*' ? 'of an owner' : permission);
-  request.instanceContext = withPrincipal(context, principal);
+  // An application's permissions are its scopes; a person needs to be an administrator besides.
+  request.instanceContext = withPrincipal(context, principal.kind === 'user' ? limitPerson(principal, access, rights) : principal);
+}
+
+/** The person as the route sees them: with the parts of the tree in which they may do this, where it is not all. */
+function limitPerson(person: Person, access: AdmittingAccess, rights: Rights | undefined): Person {
+  // The platform belongs to owners.
+  if (access.credential === 'platform') {
+    if (!hasPermission(person.permissions, '*')) throw permissionMissing('of an owner');
+    return person;
+  }
+  const places = rights && placesOfPermission(rights, access.permission);
+  if (places === 'everywhere') return person;
+  if (places === undefined) throw permissionMissing(access.permission);
+  if (access.limit === undefined) throw permissionLimited(access.permission);
+  return { ...person, limit: { organizationalUnitPaths: places } };
 }
 
 async function authenticate(request: FastifyRequest, context: InstanceContext, audience: string) {

@@ -5,9 +5,9 @@
 import { decodeProtectedHeader, errors, jwtVerify } from 'jose';
 import { type Application, findApplicationByClientId, findResourceServer, grantedScopes } from '../applications/index.ts';
 import { isUserUsable } from '../directory/index.ts';
-import { type InstanceContext, type Principal, signingAlgorithms, verificationKey } from '../tenancy/index.ts';
-import { findPermissions } from './administrators.ts';
+import { type InstanceContext, type Principal, rejectOutsideManagementZones, signingAlgorithms, verificationKey } from '../tenancy/index.ts';
 import { tokenRefused } from './errors.ts';
+import { findRights, type Rights } from './rights.ts';
 import { isSessionLive } from './session-status.ts';
 
 /** Our longest tokens are a tenth of it. */
@@ -59,21 +59,22 @@ export async function verifyAccessToken(context: InstanceContext, token: string,
  * Who the token speaks for, if that may still act: its application is enabled, its user usable, its session not ended.
  * Of its scopes count those that the application still has at this API: a right that is taken away ends now and not with
  * the token. Asked at every request, answered from memory; true of other servers' changes within a second.
- * @throws Problem 401
+ * @throws Problem 401; 403 from a network that the instance or the application is not used from
  */
-export async function loadPrincipal(context: InstanceContext, token: VerifiedToken, audience: string): Promise<{ principal: Principal; application: Application }> {
+export async function loadPrincipal(context: InstanceContext, token: VerifiedToken, audience: string): Promise<{ principal: Principal; application: Application; rights?: Rights }> {
   const application = await findApplicationByClientId(context, token.clientId);
   if (!application?.enabled) throw tokenRefused('its application is disabled or gone');
+  await rejectOutsideManagementZones(context);
   const scopes = await scopesStillGranted(context, application, token, audience);
   // client_credentials (RFC 9068 §2.2): the subject is the client. Asked first: a client named like a user's id stays a client.
   if (token.subject === token.clientId) return { application, principal: { kind: 'application', id: application.id, scopes } };
   if (!await isUserUsable(context, token.subject)) throw tokenRefused('its user may not act, or is gone');
   if (token.sessionId !== undefined && !await isSessionLive(context, token.sessionId, token.subject)) throw tokenRefused('its session has ended');
+  const rights = await findRights(context, token.subject);
   return {
-    application,
+    application, rights,
     principal: {
-      kind: 'user', id: token.subject, applicationId: application.id, scopes,
-      permissions: await findPermissions(context, token.subject), ...(token.sessionId !== undefined && { sessionId: token.sessionId }),
+      kind: 'user', id: token.subject, applicationId: application.id, scopes, permissions: rights.everywhere, ...(token.sessionId !== undefined && { sessionId: token.sessionId }),
     },
   };
 }

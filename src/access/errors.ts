@@ -1,5 +1,5 @@
 /** Refusals of our own APIs (RFC 6750 §3, RFC 9449 §7.1) and of administrators. */
-import { conflict, notFound, Problem } from '../core/errors.ts';
+import { conflict, denied, notFound, Problem } from '../core/errors.ts';
 
 /** 401 without a code where no token was sent (RFC 6750 §3.1). */
 export const tokenMissing = () => new Problem({
@@ -27,5 +27,27 @@ export const permissionMissing = (permission: string) => new Problem({
   status: 403, code: 'Operation.Denied', detail: `This needs an administrator with the permission ${permission}.`,
 });
 
+/** 403: held in parts of the tree, and the route is not for parts. */
+export const permissionLimited = (permission: string) => new Problem({
+  status: 403, code: 'Operation.Denied', detail: `You have the permission ${permission} in some organizational units only, and this concerns the whole instance.`,
+});
+
+/** 403, and which of the wanted permissions those are. */
+export const beyondOwnRights = (permissions: readonly string[]) => denied(
+  `This would give permissions that you do not hold yourself there: ${permissions.slice(0, 10).map((name) => (name === '*' ? 'all (owner)' : name)).join(', ')}${permissions.length > 10 ? ' …' : ''}.`);
+
+/** 403. What the other one holds is not said. */
+export const higherAdministrator = () => denied('This user is an administrator who holds more than you do.');
+
 export const administratorNotFound = () => notFound('administrator');
+export const administratorRoleNotFound = () => notFound('administrator role');
 export const lastOwnerStays = () => conflict('Operation.Failure.Administrator.Last', 'This is the last owner who can sign in; make somebody else an owner first.');
+export const roleNameTaken = () => conflict('Operation.Failure.Administrator.Role.Already.Exist', 'Another administrator role has this name, or one that looks the same.', [{ field: 'name', code: 'taken', detail: 'is the name of another role' }]);
+export const tooManyRoles = (most: number) => conflict('Operation.Failure.Administrator.Role.Too.Many', `There are ${most} roles already, the most that an instance has; delete one first.`);
+export const builtInRoleStays = () => conflict('Operation.Failure.Administrator.Role.Built.In', 'This role is part of the product: make one of your own instead.');
+
+/** 409, and who has the role: the first of them. */
+export const roleInUse = (count: number, userIds: readonly string[]) => new Problem({
+  status: 409, code: 'Operation.Failure.Administrator.Role.In.Use', members: { usedBy: { count, userIds } },
+  detail: `${count === 1 ? 'One administrator has' : `${count} administrators have`} this role; take it back from them first: ${userIds.join(', ')}${count > userIds.length ? ' …' : ''}.`,
+});

@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { Core } from '../core/core.ts';
-import { rejectTakeOverOfAdministrator } from '../access/index.ts';
+import { rejectActingOnHigher } from '../access/index.ts';
 import type { RouteAccess } from '../core/http/access.ts';
 import { answers, noContent } from '../core/http/answers.ts';
 import { registerProofKinds } from '../core/proof-registry.ts';
@@ -70,7 +70,7 @@ async function ofUser(app: FastifyInstance): Promise<void> {
     config: { access: managePasswords },
   }, async ({ instanceContext: context, params, body }, reply) => {
     const user = await loadUser(context, params.userId);
-    await rejectTakeOverOfAdministrator(context, user.id);
+    await rejectActingOnHigher(context, [user.id]);
     await setPassword(context, user, body);
     return reply.code(204).send();
   });

@@ -22,10 +22,10 @@ export const setupLink: Command = {
 };
 
 async function forAdministrator(context: InstanceContext, name: string | undefined): Promise<{ user: User; url: string; expiresAt: Date }> {
-  const ids = (await listAdministrators(context)).map(({ userId }) => userId);
-  const user = name === undefined ? ids[0] && await findUserById(context, ids[0]) : await findUserByIdentifier(context, name);
-  if (!user) throw new OperatorError(name === undefined ? `${context.instance.id} has no administrator. Make one: --create name` : `There is no user "${name}" in ${context.instance.id}.`);
-  if (!ids.includes(user.id)) throw new OperatorError(`${user.username} is no administrator of ${context.instance.id}. Make a new one: --create name`);
+  const [owner] = name === undefined ? (await listAdministrators(context, { role: 'owner', limit: 1 })).items : [];
+  const user = name === undefined ? owner && await findUserById(context, owner.userId) : await findUserByIdentifier(context, name);
+  if (!user) throw new OperatorError(name === undefined ? `${context.instance.id} has no owner. Make one: --create name` : `There is no user "${name}" in ${context.instance.id}.`);
+  if ((await listAdministrators(context, { userId: user.id, limit: 1 })).items.length === 0) throw new OperatorError(`${user.username} is no administrator of ${context.instance.id}. Make a new one: --create name`);
   if (!isUsable(user, context.now())) throw new OperatorError(`${user.username} is ${user.status} and could not sign in. Name another administrator (--user name), or make one: --create name`);
   return { user, ...await createSetupLink(context, user.id) };
 }

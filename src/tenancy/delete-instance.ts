@@ -19,8 +19,9 @@ const batchRows = 5_000;
 /** Every scoped table, those that refer to others before these. A test compares it with the schema. */
 export const eraseOrder: readonly Prisma.ModelName[] = [
   'OidcRecord', 'UsedProof', 'Throttle', 'IdempotencyKey', 'CrossSitePost', 'SetupLink', 'Challenge', 'Flow',
-  'SessionParticipant', 'SessionToken', 'Session', 'KnownBrowser', 'Browser', 'Consent', 'Password', 'AdministratorAssignment',
-  'ApplicationResource', 'ClientSecret', 'ResourceServer', 'Application',
+  'SessionParticipant', 'SessionToken', 'Session', 'KnownBrowser', 'Browser', 'Consent', 'Password',
+  'AdministratorLimit', 'AdministratorAssignment', 'AdministratorRole',
+  'ApplicationNetworkZone', 'AccessPolicy', 'NetworkZone', 'ApplicationResource', 'ClientSecret', 'ResourceServer', 'Application',
   'GroupRuleRun', 'GroupNesting', 'GroupMember', 'Group', 'OrganizationalUnitMember', 'OrganizationalUnit',
   'Invitation', 'CustomFieldValue', 'CustomField', 'User',
   'InstanceImage', 'InstanceDomain', 'SigningKey', 'EventCursor', 'EventSeal', 'EventChainHead', 'Event',

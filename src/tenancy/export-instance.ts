@@ -26,11 +26,19 @@ const models: Readonly<Record<Exclude<Prisma.ModelName, 'Instance' | 'ServerReco
   Group: { key: ['id'] },
   GroupMember: { key: ['groupId', 'userId'] },
   GroupNesting: { key: ['groupId', 'childGroupId'] },
+  AdministratorRole: { key: ['id'] },
   AdministratorAssignment: { key: ['userId', 'role'] },
+  AdministratorLimit: { key: ['userId', 'role', 'organizationalUnitId'] },
   Application: { key: ['id'] },
   ClientSecret: { key: ['id'], omit: ['hash', 'sealedSecret'] },
   ResourceServer: { key: ['id'] },
   ApplicationResource: { key: ['applicationId', 'resourceServerId'] },
+  ApplicationRole: { key: ['id'] },
+  ApplicationRoleAssignment: { key: ['roleId', 'subjectId'] },
+  RoleBatch: { key: ['id'] },
+  ApplicationNetworkZone: { key: ['applicationId', 'use', 'networkZoneId'] },
+  AccessPolicy: { key: ['id'] },
+  NetworkZone: { key: ['id'] },
   Consent: { key: ['userId', 'applicationId'] },
   Password: { key: ['userId'], omit: ['hash', 'history'] },
   Session: { key: ['id'], omit: ['protocolState'] },
@@ -38,7 +46,7 @@ const models: Readonly<Record<Exclude<Prisma.ModelName, 'Instance' | 'ServerReco
   Event: { key: ['sequence'] },
   Browser: 'left out', KnownBrowser: 'left out', SessionToken: 'left out', Flow: 'left out', Challenge: 'left out',
   UsedProof: 'left out', Throttle: 'left out', SetupLink: 'left out', CrossSitePost: 'left out', OidcRecord: 'left out',
-  IdempotencyKey: 'left out', GroupRuleRun: 'left out', CustomFieldValue: 'left out', EventSeal: 'left out', EventChainHead: 'left out', EventCursor: 'left out',
+  IdempotencyKey: 'left out', RoleBatchChunk: 'left out', RoleBatchError: 'left out', GroupRuleRun: 'left out', CustomFieldValue: 'left out', EventSeal: 'left out', EventChainHead: 'left out', EventCursor: 'left out',
 };
 
 const pageRows = 500;
