@@ -63,6 +63,7 @@ export const rows: readonly AttackRow[] = [
 
   // Inputs
   { id: 'input.operator-injection', where: 'all routes', tried: 'an object, list or second value where one text is expected', refusal: '400' },
+  { id: 'input.expression-limits', where: 'every field that takes an expression, and calls that try one', tried: 'an expression or pattern that blows up, recurses, reaches host objects, or reads beyond the caller', refusal: 'refused at save, or cut off within 50 ms; no value; 403 or 404' },
   { id: 'input.open-redirect', where: 'every parameter that leads somewhere', tried: 'spellings of foreign addresses', refusal: 'own pages or registered addresses only' },
 
   // Limits
