@@ -40,8 +40,9 @@ export const isBuiltInRole = (role: string): role is BuiltInRole => Object.hasOw
 export function permissionsOfBuiltIn(role: BuiltInRole, known: Iterable<string>): readonly string[] {
   const patterns: readonly string[] = builtInRoles[role].permissions;
   if (patterns.includes('*')) return ['*'];
-  const expressions = patterns.map((pattern) => new RegExp(`^${pattern.split('*').map((part) => part.replaceAll('.', '\\.')).join('.+')}$`));
-  return [...known].filter((name) => expressions.some((expression) => expression.test(name))).sort();
+  const expressions = patterns.filter((pattern) => pattern.includes('*')).map((pattern) => new RegExp(`^${pattern.split('*').map((part) => part.replaceAll('.', '\\.')).join('.+')}$`));
+  const matched = [...known].filter((name) => expressions.some((expression) => expression.test(name)));
+  return [...new Set([...patterns.filter((pattern) => !pattern.includes('*')), ...matched])].sort();
 }
 
 /** Whether permissions, in which `*` stands for all, hold the one that is needed. */
