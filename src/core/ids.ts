@@ -7,7 +7,7 @@ import { randomFillSync } from 'node:crypto';
 const alphabet = '0123456789abcdefghjkmnpqrstvwxyz';
 
 export type IdPrefix = 'user' | 'app' | 'ou' | 'group' | 'idp' | 'evnt' | 'sess' | 'flow' | 'brow' | 'chal' | 'secr'
-  | 'rsrc' | 'key' | 'dom' | 'part' | 'setup' | 'post' | 'req' | 'role' | 'batch' | 'field' | 'inv' | 'zone' | 'policy' | 'arole';
+  | 'rsrc' | 'key' | 'dom' | 'part' | 'setup' | 'post' | 'req' | 'role' | 'batch' | 'field' | 'inv' | 'zone' | 'policy' | 'arole' | 'plan';
 
 // Random bytes in stock: one call for each request cost 3 % of a token request. No byte is used twice.
 const stock = Buffer.alloc(4_096);
@@ -15,11 +15,7 @@ let used = stock.length;
 
 /** Returns a new id such as `user_01k9v6…`. */
 export function newId(prefix: IdPrefix, now: number = Date.now()): string {
-  let time = '';
-  for (let rest = now, digit = 0; digit < 10; digit += 1) {
-    time = alphabet.charAt(rest % 32) + time;
-    rest = Math.floor(rest / 32);
-  }
+  const time = timeText(now);
   // Each random byte gives five bits: 256 is a multiple of 32, so every character is equally likely.
   if (used + 16 > stock.length) {
     randomFillSync(stock);
@@ -28,6 +24,18 @@ export function newId(prefix: IdPrefix, now: number = Date.now()): string {
   let random = '';
   for (const end = used + 16; used < end; used += 1) random += alphabet.charAt((stock[used] ?? 0) & 31);
   return `${prefix}_${time}${random}`;
+}
+
+/** The least id of a millisecond: those made at or after `now` do not come before it. */
+export const firstIdOf = (prefix: IdPrefix, now: number): string => `${prefix}_${timeText(Math.max(0, now))}${'0'.repeat(16)}`;
+
+function timeText(now: number): string {
+  let time = '';
+  for (let rest = now, digit = 0; digit < 10; digit += 1) {
+    time = alphabet.charAt(rest % 32) + time;
+    rest = Math.floor(rest / 32);
+  }
+  return time;
 }
 
 /** A pattern for route parameters and schemas. */

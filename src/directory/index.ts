@@ -1,5 +1,9 @@
 /** Users: who they are, by which names they are found, whether they may act. */
-export { createUser, deleteUser, disableUser, enableUser, findUserById, findUserByIdentifier, loadUser, loadUserForUpdate, lockUser, noteSignIn, unlockUser, updateUser, type Proven } from './users.ts';
+export { createUser, disableUser, enableUser, findUserById, findUserByIdentifier, loadUser, loadUserForUpdate, lockUser, noteSignIn, unlockUser, updateUser, type UserChange } from './users.ts';
+export type { Proven } from './new-users.ts';
+export { deleteUser, restoreUser } from './recycle.ts';
+export { expressionUser, toExpressionUser, type ExpressionUser } from './user-expression.ts';
+export { loadCustomFields, type CustomField } from './custom-fields/definitions.ts';
 export { isUsable, viewUser, type User } from './user.ts';
 export { isUserUsable, onUserChanged } from './user-status.ts';
 export { onUserClosing, type UserClosing } from './closing.ts';
@@ -10,4 +14,17 @@ export { userIdSchema, type CreateUser, type UpdateUser, type UserStatus } from 
 export { userNotFound } from './errors.ts';
 export { loadMemberships, onMembershipsChanged, type GroupMembership, type Memberships, type MembershipsListener, type OrganizationalUnitMembership } from './memberships.ts';
 export { rootOrganizationalUnitId } from './organizational-units/root.ts';
+export { loadOrganizationalUnit, type OrganizationalUnit } from './organizational-units/organizational-unit.ts';
+export { createOrganizationalUnit, deleteOrganizationalUnit, updateOrganizationalUnit } from './organizational-units/organizational-units.ts';
+export { moveOrganizationalUnit } from './organizational-units/move-organizational-unit.ts';
+export { addUnitMembers, changeUnits, putPrimaryUnit, putUnitsOfUser, removeUnitMembers, type UnitOfUser } from './organizational-units/unit-members.ts';
+export { organizationalUnitIdSchema } from './organizational-units/schemas.ts';
+export { organizationalUnitNotFound } from './organizational-units/errors.ts';
+export { loadGroup, type Group, type GroupKind } from './groups/group.ts';
+export { createGroup, deleteGroup, updateGroup } from './groups/groups.ts';
+export { addGroupMembers, putGroupMembers, removeGroupMembers } from './groups/group-members.ts';
+export { nestGroup, unnestGroup } from './groups/nesting.ts';
+export { groupIdSchema } from './groups/schemas.ts';
+export { groupNotFound } from './groups/errors.ts';
+export { onGroupUse, onOrganizationalUnitUse, type DescribeUses, type Use } from './in-use.ts';
 export { directory } from './routes.ts';

@@ -1,47 +1,60 @@
-import { decodeCursor, pageFrom } from '../core/http/paging.ts';
-import type { Prisma } from '../generated/prisma/client.ts';
+/** Lists of users: by an index of the order asked for, so that every page costs the same. */
+import { decodeCursor, pageFrom, type Position } from '../core/http/paging.ts';
+import { Prisma } from '../generated/prisma/client.ts';
 import type { InstanceContext } from '../tenancy/index.ts';
-import { foldIdentifier } from './identifiers.ts';
-import type { UserFilters } from './schemas.ts';
+import type { UserFilters, UserSorting } from './schemas.ts';
+import { searchUsers } from './search-users.ts';
 import { fromRow, type User } from './user.ts';
+import { userConditions } from './user-conditions.ts';
 
-/** A page of users, oldest first: users made meanwhile come at the end, so that paging misses none. */
-export async function listUsers(
-  context: InstanceContext, { limit, cursor, ...filters }: UserFilters & { limit: number; cursor?: string | undefined },
-): Promise<{ items: User[]; next: string | null }> {
+export interface ListUsers extends UserFilters, Partial<UserSorting> { readonly limit: number; readonly cursor?: string | undefined }
+export interface UserPage { readonly items: User[]; readonly next: string | null }
+
+const sortColumns = { id: 'id', username: 'usernameKey', displayName: 'displayName' } as const;
+const mostCounted = 10_000;
+
+/** A page of users. In the order of ids users made meanwhile come at the end, so that paging misses none. */
+export async function listUsers(context: InstanceContext, { limit, cursor, sort = 'id', order = 'asc', ...filters }: ListUsers): Promise<UserPage> {
   const { keyring } = context.core;
-  const scope = `${context.instance.id}\nusers\n${JSON.stringify(filters)}`;
-  const [after] = decodeCursor(keyring, scope, cursor) ?? [];
-  const rows = await context.db.user.findMany({
-    where: { AND: [conditionOf(filters, context.now()), after === undefined ? {} : { id: { gt: String(after) } }] },
-    orderBy: { id: 'asc' },
-    take: limit + 1,
-  });
-  const page = pageFrom(keyring, scope, rows, limit, (row) => [row.id]);
-  return { items: page.items.map(fromRow), next: page.next };
+  const scope = `${context.instance.id}\nusers\n${JSON.stringify([filters, sort, order])}`;
+  const position = decodeCursor(keyring, scope, cursor);
+  if (filters.search !== undefined || filters.startsWith !== undefined) return searchUsers(context, filters, { scope, limit, position });
+  const rows = await context.db.$queryRaw<{ id: string; sortedBy: string }[]>`
+    SELECT "user"."id", ${columnOf(sort)} AS "sortedBy" FROM "User" AS "user"
+     WHERE "user"."instanceId" = ${context.instance.id} AND ${await userConditions(context, filters)} AND ${behind(position, sort, order)}
+     ORDER BY ${orderBy(sort, order)} LIMIT ${limit + 1}`;
+  const page = pageFrom(keyring, scope, rows, limit, ({ id, sortedBy }) => (sort === 'id' ? [id] : [sortedBy, id]));
+  return { items: await readUsers(context, page.items.map(({ id }) => id)), next: page.next };
 }
 
-function conditionOf(filters: UserFilters, now: Date): Prisma.UserWhereInput {
-  return {
-    ...(filters.username !== undefined && { usernameKey: { startsWith: likeText(foldIdentifier(filters.username)) } }),
-    ...(filters.email !== undefined && { emailKey: { startsWith: likeText(foldIdentifier(filters.email)) } }),
-    ...(filters.externalId !== undefined && { externalId: filters.externalId }),
-    createdAt: {
-      ...(filters.createdAfter !== undefined && { gt: new Date(filters.createdAfter) }),
-      ...(filters.createdBefore !== undefined && { lt: new Date(filters.createdBefore) }),
-    },
-    ...(filters.status && statusCondition(filters.status, now)),
-  };
+/** How many meet the filters; counting stops at ten thousand. */
+export async function countUsers(context: InstanceContext, filters: UserFilters): Promise<{ count: number; isAtLeast: boolean }> {
+  const [row] = await context.db.$queryRaw<{ count: bigint }[]>`
+    SELECT count(*) AS "count" FROM (SELECT 1 FROM "User" AS "user" WHERE "user"."instanceId" = ${context.instance.id} AND ${await userConditions(context, filters)} LIMIT ${mostCounted + 1}) AS "some"`;
+  const count = Number(row?.count ?? 0);
+  return { count: Math.min(count, mostCounted), isAtLeast: count > mostCounted };
 }
 
-/** An account past its end is `expired` whatever the column says (user.ts). */
-function statusCondition(status: NonNullable<UserFilters['status']>, now: Date): Prisma.UserWhereInput {
-  if (status === 'enabled') return { status, OR: [{ expiresAt: null }, { expiresAt: { gt: now } }] };
-  if (status === 'expired') return { OR: [{ status }, { status: 'enabled', expiresAt: { lte: now } }] };
-  return { status };
+/** The users with these ids, in this order; who is gone meanwhile is left out. */
+export async function readUsers(context: InstanceContext, ids: readonly string[]): Promise<User[]> {
+  if (ids.length === 0) return [];
+  const rows = await context.db.user.findMany({ where: { id: { in: [...ids] }, recycledAt: null } });
+  const byId = new Map(rows.map((row) => [row.id, row]));
+  return ids.flatMap((id) => { const row = byId.get(id); return row ? [fromRow(row)] : []; });
 }
 
-/** Prisma hands `%` and `_` to LIKE as they are. */
-function likeText(value: string): string {
-  return value.replace(/[\\%_]/g, '\\$&');
+const columnOf = (sort: UserSorting['sort']) => Prisma.raw(`"user"."${sortColumns[sort]}"`);
+
+function behind(position: Position | undefined, sort: UserSorting['sort'], order: UserSorting['order']): Prisma.Sql {
+  if (position === undefined) return Prisma.sql`TRUE`;
+  const values = position.map(String);
+  const than = Prisma.raw(order === 'asc' ? '>' : '<');
+  return sort === 'id'
+    ? Prisma.sql`"user"."id" ${than} ${values[0] ?? ''}`
+    : Prisma.sql`(${columnOf(sort)}, "user"."id") ${than} (${values[0] ?? ''}, ${values[1] ?? ''})`;
+}
+
+function orderBy(sort: UserSorting['sort'], order: UserSorting['order']): Prisma.Sql {
+  const direction = Prisma.raw(order === 'asc' ? 'ASC' : 'DESC');
+  return sort === 'id' ? Prisma.sql`"user"."id" ${direction}` : Prisma.sql`${columnOf(sort)} ${direction}, "user"."id" ${direction}`;
 }

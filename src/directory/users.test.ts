@@ -205,7 +205,7 @@ describe('status', () => {
 });
 
 describe('DELETE /users/:id', () => {
-  it('deletes, keeps the log, and frees the name', async () => {
+  it('deletes, keeps the log, and reserves the name until the user is erased', async () => {
     const user = await create({ username: freshName() });
     expect((await api('DELETE', `/users/${user.id}`, undefined, { 'if-match': '"7"' })).status).toBe(412);
     expect((await api('DELETE', `/users/${user.id}`)).status).toBe(204);
@@ -213,6 +213,8 @@ describe('DELETE /users/:id', () => {
     expect((await api('DELETE', `/users/${user.id}`)).status).toBe(404);
     expect(await isUserUsable(server.context, user.id)).toBe(false);
     expect((await server.context.db.event.findMany({ where: { subjectId: user.id } })).map(({ type }) => type)).toContain('user.deleted');
+    expect((await api('POST', '/users', { username: user.username })).status).toBe(409);
+    expect((await api('DELETE', `/recycled-users/${user.id}`)).status).toBe(204);
     expect((await api('POST', '/users', { username: user.username })).status).toBe(201);
   });
 });

@@ -1,5 +1,6 @@
 /** Settings and branding of an instance: typed values with defaults, the only form in which they are stored or read. */
 import { z } from 'zod';
+import { idPattern } from '../core/ids.ts';
 
 const seconds = (minimum: number, maximum: number, fallback: number) => z.int().min(minimum).max(maximum).default(fallback);
 
@@ -34,6 +35,9 @@ export const instanceSettingsSchema = z.strictObject({
     refreshTokenSeconds: seconds(600, 31_536_000, 86_400),
     deviceCodeSeconds: seconds(60, 3_600, 600),
   }).prefault({}),
+  users: z.strictObject({
+    recycleDays: z.int().min(0).max(365).default(30).describe('Days in which a deleted user can be restored; 0: erased at once.'),
+  }).prefault({}),
   dynamicRegistration: z.strictObject({
     enabled: z.boolean().default(false),
   }).prefault({}),
@@ -42,6 +46,13 @@ export const instanceSettingsSchema = z.strictObject({
     applicationBurst: z.int().min(1).max(100_000).default(100),
     addressPerSecond: z.int().min(1).max(100_000).default(50),
     addressBurst: z.int().min(1).max(100_000).default(200),
+  }).prefault({}),
+  networkAccess: z.strictObject({
+    managementZoneIds: z.array(z.string().regex(idPattern('zone'), 'must be the id of a network zone')).max(20).default([])
+      .describe('Network zones from which the console and the APIs of this instance may be used; empty: from everywhere. Refused when it leaves out your own address.'),
+  }).prefault({}),
+  accessPolicy: z.strictObject({
+    defaultEffect: z.enum(['allow', 'deny']).default('allow').describe('What holds where no access policy matches. Refused when it locks every owner out.'),
   }).prefault({}),
   keys: z.strictObject({
     rotationDays: z.int().min(0).max(3650).default(90).describe('Signing keys are replaced at this age; 0: only by hand.'),
