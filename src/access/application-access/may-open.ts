@@ -1,0 +1,117 @@
+/**
+ * Whether an application is open to a user, and by which assignments: by the user's own, those of its groups and of
+ * those that they are nested in, those of its organizational units and of the ones above. From memory when known.
+ */
+import { createInstanceCache, type InstanceCache } from '../../core/cache.ts';
+import { type Core, perCore } from '../../core/core.ts';
+import { loadMemberships, type Memberships, onMembershipsChanged } from '../../directory/index.ts';
+import type { InstanceContext } from '../../tenancy/index.ts';
+import type { RoleReason } from '../application-roles/effective-roles.ts';
+import { findAccessMode } from './settings.ts';
+
+/** In the same words as the reason of a role. */
+export type AccessReason = RoleReason;
+
+/** What is known of a user, by application; see application-roles/effective-roles.ts for how it is dropped. */
+type Holder = Map<string, Promise<readonly AccessReason[]>>;
+
+const channel = 'access.application-access';
+/** A signal takes 7,999 bytes, of which an id of a user takes 34. */
+const idsInSignal = 200;
+/** Applications kept for one user. */
+const mostApplications = 200;
+
+const cacheOf = perCore((core): InstanceCache<Holder> => {
+  const cache = createInstanceCache<Holder>({
+    // Signals tell at once; the time to live bounds how long a lost one can hurt.
+    signals: core.signals, channel: `${channel}.cache`, max: 20_000, ttlMs: 30_000, load: () => Promise.resolve(new Map()),
+  });
+  core.signals.subscribe(channel, (payload) => {
+    const [instanceId, ...userIds] = JSON.parse(payload) as [string, ...string[]];
+    forget(cache, instanceId, userIds);
+  });
+  onMembershipsChanged(core, (instanceId, userId) => { forget(cache, instanceId, userId === undefined ? [] : [userId]); });
+  return cache;
+});
+
+/** Begins to listen for changes; what is asked first would do so, too. */
+export const watchAccess = (core: Core): void => { cacheOf(core); };
+
+/** Whether the application is open to the user. Whether the user may act at all is not asked here. */
+export async function mayOpenApplication(context: InstanceContext, applicationId: string, userId: string): Promise<boolean> {
+  return await findAccessMode(context, applicationId) === 'everyone' || (await accessReasons(context, applicationId, userId)).length > 0;
+}
+
+/** The assignments that let the user in at this moment, whatever the mode; directly first. */
+export async function accessReasons(context: InstanceContext, applicationId: string, userId: string): Promise<readonly AccessReason[]> {
+  const holder = await cacheOf(context.core).get(context.instance.id, userId) ?? new Map<string, Promise<readonly AccessReason[]>>();
+  let known = holder.get(applicationId);
+  if (!known) {
+    if (holder.size >= mostApplications) holder.clear();
+    known = readReasons(context, applicationId, userId);
+    holder.set(applicationId, known);
+    known.catch(() => holder.delete(applicationId));
+  }
+  const now = context.now().getTime();
+  return (await known).filter(({ expiresAt }) => expiresAt === null || expiresAt.getTime() > now);
+}
+
+interface Row {
+  subjectId: string;
+  type: AccessReason['type'];
+  name: string | null;
+  withDescendants: boolean;
+  expiresAt: Date | null;
+}
+
+/** Also those that have ended by now are read: the clock decides when they are asked. */
+async function readReasons(context: InstanceContext, applicationId: string, userId: string): Promise<readonly AccessReason[]> {
+  const memberships = await loadMemberships(context, userId);
+  const subjectIds = [userId, ...memberships.groups.map(({ id }) => id), ...new Set(memberships.organizationalUnits.flatMap(({ path }) => path))];
+  const rows = await context.db.$queryRaw<Row[]>`
+    SELECT a."subjectId", a."withDescendants", a."expiresAt", COALESCE(g."name", o."name") AS "name",
+      CASE WHEN a."userId" IS NOT NULL THEN 'user' WHEN a."groupId" IS NOT NULL THEN 'group' ELSE 'organizational_unit' END AS "type"
+    FROM "ApplicationAccess" a
+    LEFT JOIN "Group" g ON g."instanceId" = a."instanceId" AND g."id" = a."groupId"
+    LEFT JOIN "OrganizationalUnit" o ON o."instanceId" = a."instanceId" AND o."id" = a."organizationalUnitId"
+    WHERE a."instanceId" = ${context.instance.id} AND a."applicationId" = ${applicationId} AND a."subjectId" = ANY (${subjectIds}::text[])`;
+  return rows.flatMap((row) => reasonOf(row, memberships) ?? []).toSorted((left, right) => rank[left.type] - rank[right.type] || (left.text < right.text ? -1 : 1));
+}
+
+const rank = { user: 0, group: 1, organizational_unit: 2 } as const;
+
+/** Undefined: a unit above, which was assigned without those below it. */
+function reasonOf({ type, subjectId: id, name, withDescendants, expiresAt }: Row, memberships: Memberships): AccessReason | undefined {
+  if (type === 'user') return { type, text: 'directly', expiresAt };
+  const called = name ?? id;
+  if (type === 'group') {
+    const nested = memberships.groups.find((group) => group.id === id)?.through;
+    const via = memberships.groups.find((group) => group.id === nested);
+    return { type, id, name: called, ...(via && { via: { id: via.id, name: via.name } }), expiresAt, text: `through group ${called}${via ? ` (via ${via.name})` : ''}` };
+  }
+  const own = memberships.organizationalUnits.some((unit) => unit.id === id);
+  if (!own && !withDescendants) return undefined;
+  const below = own ? undefined : memberships.organizationalUnits.find(({ path }) => path.includes(id));
+  return { type, id, name: called, ...(below && { via: { id: below.id, name: below.name } }), expiresAt, text: `through OU ${called}${below ? ` (via ${below.name})` : ''}` };
+}
+
+/** Within the transaction of a change. Of a group or unit, everybody may be meant. */
+export async function announceAccess(tx: InstanceContext, subjectIds: readonly string[]): Promise<void> {
+  if (!areUsers(subjectIds)) return tx.core.signals.publish(tx.db, channel, JSON.stringify([tx.instance.id]));
+  for (let from = 0; from < subjectIds.length; from += idsInSignal) {
+    await tx.core.signals.publish(tx.db, channel, JSON.stringify([tx.instance.id, ...subjectIds.slice(from, from + idsInSignal)]));
+  }
+}
+
+/** After the commit, so that this server does not wait for its own signal. */
+export function forgetAccess(context: InstanceContext, subjectIds: readonly string[]): void {
+  if (subjectIds.length > 0) forget(cacheOf(context.core), context.instance.id, areUsers(subjectIds) ? subjectIds : []);
+}
+
+const areUsers = (subjectIds: readonly string[]) => subjectIds.every((id) => id.startsWith('user_'));
+
+/** Without ids: everybody of the instance. */
+function forget(cache: InstanceCache<Holder>, instanceId: string, userIds: readonly string[]): void {
+  if (userIds.length === 0) cache.forgetInstance(instanceId);
+  for (const userId of userIds) cache.forget(instanceId, userId);
+}
