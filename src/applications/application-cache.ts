@@ -19,6 +19,8 @@ export interface KnownApplication {
   readonly secrets: readonly KnownSecret[];
   /** Scopes by the id of the resource server. */
   readonly grants: ReadonlyMap<string, readonly string[]>;
+  /** Network zones that people may open it from, and that it may call from itself; none: from everywhere. */
+  readonly networkZones: { readonly people: readonly string[]; readonly client: readonly string[] };
 }
 
 const channel = 'application';
@@ -46,12 +48,20 @@ const cachesOf = perCore((core) => ({
 
 /** Reads past the cache, within a transaction for what that has written. */
 export async function readApplication(context: InstanceContext, applicationId: string): Promise<KnownApplication | undefined> {
-  const [row, secrets, grants] = await Promise.all([
+  const [row, secrets, grants, networkZones] = await Promise.all([
     context.db.application.findUnique({ where: key(context, applicationId) }),
     context.db.clientSecret.findMany({ where: { applicationId }, select: { id: true, hash: true, sealedSecret: true, expiresAt: true } }),
     context.db.applicationResource.findMany({ where: { applicationId } }),
+    readNetworkZones(context, applicationId),
   ]);
-  return row ? { application: fromRow(row), secrets, grants: new Map(grants.map((grant) => [grant.resourceServerId, grant.scopes])) } : undefined;
+  return row ? { application: fromRow(row), secrets, networkZones, grants: new Map(grants.map((grant) => [grant.resourceServerId, grant.scopes])) } : undefined;
+}
+
+/** The ids of its zones, past the cache. */
+export async function readNetworkZones(context: InstanceContext, applicationId: string): Promise<KnownApplication['networkZones']> {
+  const rows = await context.db.applicationNetworkZone.findMany({ where: { applicationId }, orderBy: { networkZoneId: 'asc' } });
+  const of = (use: string) => rows.filter((row) => row.use === use).map((row) => row.networkZoneId);
+  return { people: of('people'), client: of('client') };
 }
 
 export function findKnownApplication(context: InstanceContext, applicationId: string): Promise<KnownApplication | undefined> {

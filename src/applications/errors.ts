@@ -22,3 +22,6 @@ export const unknownScopes = (scopes: string[]) => invalidParameters(scopes.map(
   field: 'scopes', code: 'unknown', detail: `${scope} is not a scope of this resource server` })));
 export const grantNotFound = () => new Problem({
   status: 404, code: 'Operation.Failure.Resource.Grant.Not.Exist', detail: 'The application has no grant for this resource server.' });
+
+export const callerOutsideZones = (address: string | undefined) => conflict('Operation.Failure.Network.Zone.Excludes.Caller',
+  `Your own address (${address ?? 'unknown'}) would be outside of the zones that this application may call from, and it is the one that asks. Add a zone that holds it, or send allowLockOut=true if that is meant.`);

@@ -36,3 +36,7 @@ export const resourceGrantRemoved = (applicationId: string, resourceServerId: st
 export const resourceServerCreated = (after: ResourceServer) => ofResourceServer('resource_server.created', after.id, { after });
 export const resourceServerUpdated = (before: ResourceServer, after: ResourceServer) => ofResourceServer('resource_server.updated', after.id, { before, after });
 export const resourceServerDeleted = (before: ResourceServer) => ofResourceServer('resource_server.deleted', before.id, { before });
+
+interface ZoneLists { readonly people: readonly string[]; readonly client: readonly string[] }
+export const networkZonesChanged = (applicationId: string, before: ZoneLists, after: ZoneLists): NewEvent => ({
+  ...ofApplication('application.network_zones_changed', applicationId), before, after });

@@ -3,6 +3,7 @@ export type { Application } from './application.ts';
 export { viewApplication } from './application.ts';
 export { createApplication, deleteApplication, disableApplication, enableApplication, findApplication, findApplicationByClientId, loadApplication, updateApplication, type ApplicationOrigin } from './applications.ts';
 export { onApplicationChanged } from './application-cache.ts';
+export { isCalledFromHere, isOpenFromHere } from './network-access.ts';
 export { listApplications } from './list-applications.ts';
 export { applicationKindSchema, type ApplicationKind } from './kinds.ts';
 export { deviceCodeGrant, oidcSettingsSchema, usesClientSecret, type GrantType, type OidcSettings, type OidcSettingsChange, type TokenEndpointAuthMethod } from './oidc-settings.ts';

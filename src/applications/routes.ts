@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
+import type { Core } from '../core/core.ts';
 import type { RouteAccess } from '../core/http/access.ts';
 import { answers, noContent } from '../core/http/answers.ts';
 import { entityTag, ifMatchHeader } from '../core/http/entity-tag.ts';
@@ -8,6 +9,8 @@ import { viewApplication } from './application.ts';
 import { createApplication, deleteApplication, disableApplication, enableApplication, loadApplication, readCurrentApplication, updateApplication } from './applications.ts';
 import { configurationOf } from './configuration.ts';
 import { listApplications } from './list-applications.ts';
+import { keepZonesOfApplications } from './network-access.ts';
+import { networkAccessRoutes } from './network-access-routes.ts';
 import { resourceServers } from './resource-server-routes.ts';
 import {
   applicationIdSchema, applicationPage, applicationSchema, configurationSchema, createApplicationSchema, createdApplicationSchema,
@@ -21,9 +24,11 @@ const manage: RouteAccess = { credential: 'bearer', scope: 'application:manage',
 const params = z.object({ applicationId: applicationIdSchema });
 
 /** `/api/v1/applications` and `/api/v1/resource-servers`. */
-export async function applications(app: FastifyInstance): Promise<void> {
+export async function applications(app: FastifyInstance, { core }: { core: Core }): Promise<void> {
+  keepZonesOfApplications(core);
   await app.register(applicationRoutes, { prefix: '/api/v1/applications' });
   await app.register(clientSecrets, { prefix: '/api/v1/applications/:applicationId/secrets' });
+  await app.register(networkAccessRoutes, { prefix: '/api/v1/applications/:applicationId/network-zones' });
   await app.register(resourceServers);
 }
 

@@ -21,9 +21,12 @@ export const eraseOrder: readonly Prisma.ModelName[] = [
   'OidcRecord', 'UsedProof', 'Throttle', 'IdempotencyKey', 'CrossSitePost', 'SetupLink', 'Challenge', 'Flow',
   'SessionParticipant', 'SessionToken', 'Session', 'KnownBrowser', 'Browser', 'Consent', 'Password',
   'AdministratorLimit', 'AdministratorAssignment', 'AdministratorRole',
+  'RoleBatchError', 'RoleBatchChunk', 'RoleBatch', 'ApplicationRoleAssignment', 'ApplicationRole',
+  'ApplicationAccess', 'ApplicationAccessSettings', 'ApplicationClaimSettings',
   'ApplicationNetworkZone', 'AccessPolicy', 'NetworkZone', 'ApplicationResource', 'ClientSecret', 'ResourceServer', 'Application',
   'GroupRuleRun', 'GroupNesting', 'GroupMember', 'Group', 'OrganizationalUnitMember', 'OrganizationalUnit',
   'Invitation', 'CustomFieldValue', 'CustomField', 'User',
+  'QuotaCounter', 'MonthlyUsage', 'MonthlyUsageSubject', 'MonthlyStatement', 'InstancePlan',
   'InstanceImage', 'InstanceDomain', 'SigningKey', 'EventCursor', 'EventSeal', 'EventChainHead', 'Event',
 ];
 

@@ -1,6 +1,6 @@
 /** Instances: who is served where, with which keys, settings and domains. */
 export { isOwnAddress } from './own-address.ts';
-export { createContext, key, withPrincipal, type ContextOptions, type Instance, type InstanceContext, type Principal } from './context.ts';
+export { createContext, key, withPrincipal, type AdministratorLimit, type ContextOptions, type Instance, type InstanceContext, type Principal } from './context.ts';
 export { instanceSettingsSchema, brandingSchema, type Branding, type InstanceSettings } from './settings.ts';
 export { issuerOf, roleOfHost, instanceSlug, type HostRole } from './addresses.ts';
 export { createInstance, firstInstanceId, forEachInstance, instanceContext, loadInstance, touchInstance, type NewInstance } from './instances.ts';
@@ -14,4 +14,17 @@ export { rotateSigningKeys, retireSigningKey } from './key-rotation.ts';
 export { missingForSignIn } from './readiness.ts';
 export { platform, type PlatformOptions } from './platform-routes.ts';
 export type { FirstAdministrator } from './schemas.ts';
+export { registerSettingsCheck, type SettingsCheck } from './settings-checks.ts';
+export { loadZones, onZonesChanged, readZones } from './network-zones/zone-cache.ts';
+export type { KnownZone, ZoneMap } from './network-zones/zone-map.ts';
+export { lockZones, referToZones, requireZones } from './network-zones/zones.ts';
+export { registerZoneUser, type ZoneUse, type ZoneUser } from './network-zones/zone-uses.ts';
+export { isWithinZones, rejectOutsideManagementZones } from './network-zones/management-access.ts';
+export { zoneIdSchema, zoneReferenceSchema } from './network-zones/schemas.ts';
+export { releaseQuota, takeQuota, takeUpToQuota } from './plans/counters.ts';
+export { countSubject, countUse } from './plans/monthly.ts';
+export { limitBucket, takeWebhookCall } from './plans/rates.ts';
+export { loadPlan } from './plans/plan-cache.ts';
+export type { Plan, Terms } from './plans/plan.ts';
+export type { CountedQuota, DistinctQuota, MonthlyQuota, Quota, RateQuota } from './plans/quotas.ts';
 export { tenancy } from './routes.ts';

@@ -11,6 +11,9 @@ import { sparse } from './stored-values.ts';
 export const settingsSchema = instanceSettingsSchema.meta({ id: 'InstanceSettings' });
 export const settingsPatch = sparse(instanceSettingsSchema)
   .meta({ id: 'InstanceSettingsPatch', description: 'Only what is named changes (RFC 7396); `acrNames` is replaced as a whole.', examples: [{ password: { minimumLength: 12 } }] });
+export const changeSettingsQuery = z.strictObject({
+  allowLockOut: z.enum(['true', 'false']).optional().describe('`true`: save `networkAccess` although it leaves out the address that this request comes from.'),
+});
 export const brandingAnswer = brandingSchema.meta({ id: 'Branding' });
 export const brandingPatch = sparse(brandingSchema.omit({ logoHash: true }))
   .meta({ id: 'BrandingPatch', description: 'Only what is named changes. The logo has its own address.', examples: [{ primaryColour: '#0b5fff' }] });

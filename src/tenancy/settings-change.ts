@@ -7,6 +7,7 @@ import type { z } from 'zod';
 import type { Instance, InstanceContext } from './context.ts';
 import * as events from './events.ts';
 import { changeInstance, loadInstanceRow, toInstance } from './instances.ts';
+import { checkSettingsChange } from './settings-checks.ts';
 import { brandingSchema, instanceSettingsSchema } from './settings.ts';
 import { mergeInto, readStored, type StoredObject } from './stored-values.ts';
 
@@ -22,15 +23,19 @@ export async function loadFreshInstance(context: InstanceContext): Promise<Insta
 
 /**
  * Lays `patch` over the settings or the branding.
- * @throws Problem 412 when `ifMatch` names another version, 400 when the result contradicts itself
+ * @throws Problem 412 when `ifMatch` names another version, 400 when the result contradicts itself, 409 when it would lock
+ * out whoever asks or every owner
  */
-export function changeSettings(context: InstanceContext, part: keyof typeof parts, patch: StoredObject, ifMatch?: string): Promise<Instance> {
+export function changeSettings(context: InstanceContext, part: keyof typeof parts, patch: StoredObject, ifMatch?: string, { allowLockOut = false }: { allowLockOut?: boolean } = {}): Promise<Instance> {
   const { schema, event } = parts[part];
   return changeInstance(context, async (tx, row) => {
     checkEntityTag(ifMatch, row.version - 1);         // the lock on the row has raised it already
     const before = row[part] as StoredObject;
     const after = mergeInto(schema, before, patch);
     checkWhole(schema, after);
+    if (part === 'settings') {
+      await checkSettingsChange(tx, readStored(instanceSettingsSchema, before), readStored(instanceSettingsSchema, after), { allowLockOut });
+    }
     const changed = await tx.db.instance.update({ where: { id: row.id }, data: { [part]: after as Prisma.InputJsonObject } });
     await append(tx, event(row.id, difference(before, after)));
     return toInstance(tx.core, changed);

@@ -8,7 +8,7 @@ import { answers } from '../core/http/answers.ts';
 import { entityTag, ifMatchHeader } from '../core/http/entity-tag.ts';
 import { imageTypeRefused } from './errors.ts';
 import { findImage, largestLogoBytes, logoTypes, removeLogo, setLogo } from './logo.ts';
-import { brandingAnswer, brandingPatch, settingsPatch, settingsSchema } from './schemas.ts';
+import { brandingAnswer, brandingPatch, changeSettingsQuery, settingsPatch, settingsSchema } from './schemas.ts';
 import { changeSettings, loadFreshInstance } from './settings-change.ts';
 
 const read: RouteAccess = { credential: 'bearer', scope: 'settings:read', permission: 'tenancy.settings.read' };
@@ -27,10 +27,10 @@ export async function settingsRoutes(app: FastifyInstance): Promise<void> {
   });
 
   routes.patch('/api/v1/settings', {
-    schema: { operationId: 'updateSettings', summary: 'Change settings', tags, headers: ifMatchHeader, body: settingsPatch, response: answers({ 200: settingsSchema }, 412) },
+    schema: { operationId: 'updateSettings', summary: 'Change settings', tags, headers: ifMatchHeader, querystring: changeSettingsQuery, body: settingsPatch, response: answers({ 200: settingsSchema }, 412) },
     config: { access: manage },
-  }, async ({ instanceContext: context, body, headers }, reply) => {
-    const instance = await changeSettings(context, 'settings', body, headers['if-match']);
+  }, async ({ instanceContext: context, body, headers, query }, reply) => {
+    const instance = await changeSettings(context, 'settings', body, headers['if-match'], { allowLockOut: query.allowLockOut === 'true' });
     return reply.header('etag', entityTag(instance.version)).send(instance.settings);
   });
 
