@@ -3,10 +3,10 @@
  * are tried: a token never says with which key, algorithm or issuer it wants to be checked.
  */
 import { decodeProtectedHeader, errors, jwtVerify } from 'jose';
-import { type Application, findApplicationByClientId, findResourceServer, grantedScopes } from '../applications/index.ts';
+import { type Application, findApplicationByClientId, findResourceServer, grantedScopes, isCalledFromHere } from '../applications/index.ts';
 import { isUserUsable } from '../directory/index.ts';
 import { type InstanceContext, type Principal, rejectOutsideManagementZones, signingAlgorithms, verificationKey } from '../tenancy/index.ts';
-import { tokenRefused } from './errors.ts';
+import { networkRefused, tokenRefused } from './errors.ts';
 import { findRights, type Rights } from './rights.ts';
 import { isSessionLive } from './session-status.ts';
 
@@ -67,7 +67,10 @@ export async function loadPrincipal(context: InstanceContext, token: VerifiedTok
   await rejectOutsideManagementZones(context);
   const scopes = await scopesStillGranted(context, application, token, audience);
   // client_credentials (RFC 9068 §2.2): the subject is the client. Asked first: a client named like a user's id stays a client.
-  if (token.subject === token.clientId) return { application, principal: { kind: 'application', id: application.id, scopes } };
+  if (token.subject === token.clientId) {
+    if (!await isCalledFromHere(context, application.id)) throw networkRefused();
+    return { application, principal: { kind: 'application', id: application.id, scopes } };
+  }
   if (!await isUserUsable(context, token.subject)) throw tokenRefused('its user may not act, or is gone');
   if (token.sessionId !== undefined && !await isSessionLive(context, token.sessionId, token.subject)) throw tokenRefused('its session has ended');
   const rights = await findRights(context, token.subject);

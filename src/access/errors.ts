@@ -32,6 +32,10 @@ export const permissionLimited = (permission: string) => new Problem({
   status: 403, code: 'Operation.Denied', detail: `You have the permission ${permission} in some organizational units only, and this concerns the whole instance.`,
 });
 
+export const networkRefused = () => new Problem({
+  status: 403, code: 'Operation.Denied', members: { reason: 'network_zone' }, detail: 'This application may not be used from this network.',
+});
+
 /** 403, and which of the wanted permissions those are. */
 export const beyondOwnRights = (permissions: readonly string[]) => denied(
   `This would give permissions that you do not hold yourself there: ${permissions.slice(0, 10).map((name) => (name === '*' ? 'all (owner)' : name)).join(', ')}${permissions.length > 10 ? ' …' : ''}.`);

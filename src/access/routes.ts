@@ -7,11 +7,14 @@ import { answers, noContent } from '../core/http/answers.ts';
 import { entityTag, ifMatchHeader } from '../core/http/entity-tag.ts';
 import { onUserClosing, onUserGuarded, rejectOutsideLimit } from '../directory/index.ts';
 import { administratorRoles } from './administrator-role-routes.ts';
+import { applicationAccess } from './application-access/plugin.ts';
+import { applicationRoles } from './application-roles/plugin.ts';
 import { administratorPage, administratorParams, administratorSchema, assignAdministratorRoleSchema, listAdministratorsQuery } from './administrator-schemas.ts';
 import { type Assignment, assignRole, keepLastOwner, loadAssignment, removeRole } from './administrators.ts';
 import { rejectActingOnHigher } from './authority.ts';
 import { administratorNotFound } from './errors.ts';
 import { listAdministrators } from './list-administrators.ts';
+import { accessPolicyRoutes } from './policies/routes.ts';
 import { defineOwnApis } from './scopes.ts';
 
 const read: RouteAccess = { credential: 'bearer', scope: 'administrator:read', permission: 'access.administrators.read', limit: 'organizational-units' };
@@ -24,6 +27,9 @@ export async function access(app: FastifyInstance, { core }: { core: Core }): Pr
   onUserClosing(core, keepLastOwner);
   await app.register(administrators, { prefix: '/api/v1/administrators' });
   await app.register(administratorRoles);
+  await app.register(accessPolicyRoutes, { core });
+  await app.register(applicationAccess, { core });
+  await app.register(applicationRoles, { core });
 }
 
 async function administrators(app: FastifyInstance): Promise<void> {

@@ -28,6 +28,7 @@ export const managementScopes = [
   { name: 'settings:manage', description: 'Change settings and branding.' },
   { name: 'domain:read', description: 'Read custom domains.' },
   { name: 'domain:manage', description: 'Claim, verify and remove custom domains.' },
+  { name: 'quota:read', description: 'Read quotas, what is used of them, and monthly statements.' },
   { name: 'role:read', description: 'Read application roles and who has them.' },
   { name: 'role:manage', description: 'Define application roles, give them and take them back.' },
   { name: 'network-zone:read', description: 'Read network zones.' },

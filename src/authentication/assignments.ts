@@ -1,10 +1,11 @@
-/** Who may use which application. Features that restrict it add a check; without one everybody may. */
+/** Who may use which application: whom it is assigned to, and what further features have to say. */
+import { mayOpenApplication } from '../access/index.ts';
 import { type Core, perCore } from '../core/core.ts';
 import type { InstanceContext } from '../tenancy/index.ts';
 
 export type AssignmentCheck = (context: InstanceContext, applicationId: string, userId: string) => Promise<boolean>;
 
-const checksOf = perCore((): AssignmentCheck[] => []);
+const checksOf = perCore((): AssignmentCheck[] => [mayOpenApplication]);
 
 /** Adds a check that every sign-in to an application must pass. */
 export function registerAssignmentCheck(core: Core, check: AssignmentCheck): void {

@@ -18,8 +18,9 @@ export const sessionEnded = (session: SessionFacts, reason: string): NewEvent =>
 export const signInFailed = (subject: FailedSubject, facts: { flowId: string; method: string; applicationId: string | null }): NewEvent => ({
   type: 'sign_in.failed', subject, after: facts });
 
-export const signInDenied = (flowId: string, userId: string | undefined, reason: string): NewEvent => ({
-  type: 'sign_in.denied', subject: userId ? { type: 'user', id: userId } : { type: 'flow', id: flowId }, after: { flowId, reason } });
+export const signInDenied = (flow: { id: string; applicationId: string | null }, userId: string | undefined, denied: { reason: string; policy?: object | undefined }): NewEvent => ({
+  type: 'sign_in.denied', subject: userId ? { type: 'user', id: userId } : { type: 'flow', id: flow.id },
+  after: { flowId: flow.id, applicationId: flow.applicationId, reason: denied.reason, ...(denied.policy && { policy: denied.policy }) } });
 
 /** `id` of an identifier is a keyed hash of what was typed: equal names can be counted, none can be read. */
 export type FailedSubject = { type: 'user' | 'identifier'; id: string };

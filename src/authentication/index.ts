@@ -18,6 +18,7 @@ export { registerFlowOrigin } from './flow/origins.ts';
 export { loadFlowView } from './flow/view.ts';
 export { submitFlow } from './flow/submit.ts';
 export { satisfies } from './satisfies.ts';
+export { mayHaveTokens, type TokenRequest } from './token-access.ts';
 export { acrName } from './levels.ts';
 export { consentWithoutAsking } from './consents.ts';
 export { registerAssignmentCheck, type AssignmentCheck } from './assignments.ts';
@@ -30,5 +31,6 @@ export const sessions = { addParticipant, addToken, end, endAllOfUser, issueToke
 export { browserCookieName, clearSessionCookie, readBrowserCookies, sessionCookieName, type BrowserTokens } from './cookies.ts';
 
 export { setPassword, type SetPassword } from './passwords.ts';
+export { openInvitationLink } from './invitation-links.ts';
 export { createSetupLink, isSetUp, openSetupLink } from './setup-links.ts';
 export { storeCrossSitePost, takeCrossSitePost } from './cross-site-posts.ts';

@@ -25,6 +25,15 @@ function areTwoFactors(proofs: readonly Proof[]): boolean {
     second.authenticator !== first.authenticator && second.categories.some((category) => !first.categories.includes(category))));
 }
 
+/** What an access policy asks for: one of the methods, shown at most so many seconds ago. */
+export interface SecondFactorRule { readonly methods: readonly string[]; readonly intervalSeconds: number }
+
+/** Whether one of the methods was shown in time, and is a second factor beside (or within) what else was shown. */
+export function meetsSecondFactor(proofs: readonly Proof[], rule: SecondFactorRule, now: Date): boolean {
+  return proofs.some((proof) => rule.methods.includes(proof.method) && proof.use === 'sign_in'
+    && now.getTime() - proof.provenAt.getTime() <= rule.intervalSeconds * 1_000) && isAtLeast(levelOf(proofs, now), multi);
+}
+
 export const isAtLeast = (level: Level, wanted: Level): boolean => levels.indexOf(level) >= levels.indexOf(wanted);
 
 /** RFC 8176: the union; `mfa` where two factors were shown. */

@@ -45,7 +45,7 @@ function toView(context: InstanceContext, row: SessionRow): SessionView {
     id: row.id, userId: row.userId, browserId: row.browserId, proofs,
     acr: levelOf(proofs, context.now()), amr: methodsOf(proofs, context.now()),
     authTime: retiredAt && active.length > 0 ? new Date(Math.max(...active)) : row.authTime,
-    remember: row.remember, protocolState: row.protocolState, participants: row.participants ?? [],
+    address: row.address, userAgent: row.userAgent, remember: row.remember, protocolState: row.protocolState, participants: row.participants ?? [],
     createdAt: row.createdAt, idleExpiresAt: row.idleExpiresAt, absoluteExpiresAt: row.absoluteExpiresAt,
   };
 }

@@ -51,3 +51,8 @@ export const setPasswordSchema = z.strictObject({
   password: z.string().min(1).max(1024).describe('Must meet the password policy of the instance.'),
   mustChange: z.boolean().default(false).describe('The person has to choose another one at the next sign-in.'),
 }).meta({ id: 'SetPassword' });
+
+export const setupLinkSchema = z.object({
+  url: z.string().describe('Opened by the user: in this answer and nowhere else.'),
+  expiresAt: z.iso.datetime(),
+}).meta({ id: 'SetupLink' });

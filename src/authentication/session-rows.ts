@@ -22,13 +22,15 @@ export interface SessionRow {
   absoluteExpiresAt: Date;
   createdAt: Date;
   lastSeenAt: Date;
+  address: string | null;
+  userAgent: string | null;
   participants: Participant[] | null;
 }
 
 interface SessionKey { readonly instanceId: string; readonly asked: string }
 
 const columns = `k."instanceId", k.asked, s.id, s."userId", s."browserId", s.proofs, s."authTime", s.remember, s."protocolState",
-       s."idleExpiresAt", s."absoluteExpiresAt", s."createdAt", s."lastSeenAt", p.participants`;
+       s."idleExpiresAt", s."absoluteExpiresAt", s."createdAt", s."lastSeenAt", s.address, s."userAgent", p.participants`;
 const keys = 'unnest($1::text[], $2::text[]) AS k("instanceId", asked)';
 const userAndParticipants = `
   JOIN "User" u ON u."instanceId" = s."instanceId" AND u.id = s."userId" AND u.status = 'enabled' AND (u."expiresAt" IS NULL OR u."expiresAt" > $3::timestamptz)

@@ -4,7 +4,7 @@ import type { InstanceContext } from '../tenancy/index.ts';
 export type Channel = 'browser' | 'api';
 export type Purpose = 'sign_in' | 'register' | 'recover' | 'step_up' | 'link' | 'enrol' | 'setup';
 export type FlowStatus = 'active' | 'completed' | 'denied' | 'cancelled' | 'expired';
-export type OriginKind = 'oidc' | 'device' | 'saml' | 'api' | 'self_service' | 'setup';
+export type OriginKind = 'oidc' | 'device' | 'saml' | 'api' | 'self_service' | 'setup' | 'invitation';
 export type Method = 'password' | 'otp_email' | 'otp_sms' | 'magic_link' | 'totp' | 'webauthn' | 'recovery_code'
   | 'identity_source' | 'remembered_device' | 'setup_link';
 
@@ -76,6 +76,9 @@ export interface SessionView {
   /** The last active proof. */
   readonly authTime: Date;
   readonly proofs: readonly Proof[];
+  /** Where it was made: of the person, when a program of somebody else asks for them. */
+  readonly address: string | null;
+  readonly userAgent: string | null;
   readonly remember: boolean;
   /** What the provider keeps beside an account (its logout state); see `sessions.setProtocolState`. */
   readonly protocolState: unknown;
@@ -262,4 +265,4 @@ export interface SessionRequirement {
 
 export type Satisfaction =
   | { readonly satisfied: true }
-  | { readonly satisfied: false; readonly reason: 'prompt' | 'max_age' | 'acr' | 'account' | 'application' };
+  | { readonly satisfied: false; readonly reason: 'prompt' | 'max_age' | 'acr' | 'account' | 'application' | 'network_zone' | 'policy' | 'second_factor' };

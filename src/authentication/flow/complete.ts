@@ -2,7 +2,7 @@
  * The one function that makes or raises a session. In one transaction the flow is closed, facts and policy are loaded
  * and decided again, and everything that waited is written; any failure undoes all of it, and the proofs stay valid.
  */
-import { noteSignIn } from '../../directory/index.ts';
+import { acceptInvitation, noteSignIn } from '../../directory/index.ts';
 import { append } from '../../events/index.ts';
 import { newId } from '../../core/ids.ts';
 import { sha256 } from '../../core/secrets.ts';
@@ -95,7 +95,7 @@ async function completeInTransaction(tx: InstanceContext, flow: FlowState, prese
   const answers = { ...flow.answers, completedAt: tx.now(), sessionChanged: made.isNew };
   if (!await advance(tx, flow, { status: 'completed', answers: writeAnswers(answers), sessionId: made.id, sealedPending: null })) throw changed();
 
-  if (flow.purpose === 'setup' && !await consumeSetupLink(tx, flow.originRef)) throw notYet(denied('setup_link_used'));
+  if (flow.purpose === 'setup' && !await consumeLink(tx, flow, user.id)) throw notYet(denied('setup_link_used'));
   if (flow.pending.passwordHash !== undefined) {
     await storePassword(tx, user.id, { hash: flow.pending.passwordHash, mustChange: false, by: 'user' });
     await endAllOfUser(tx, user.id, 'password_changed', made.id);
@@ -112,6 +112,10 @@ async function completeInTransaction(tx: InstanceContext, flow: FlowState, prese
     setCookies: token === undefined ? [] : [sessionCookie(tx, token, session.remember)],
   };
 }
+
+/** Uses up what the flow began with, once. */
+const consumeLink = (tx: InstanceContext, flow: FlowState, userId: string): Promise<boolean> =>
+  (flow.originKind === 'invitation' ? acceptInvitation(tx, flow.originRef, userId) : consumeSetupLink(tx, flow.originRef));
 
 /** One live session per browser: it is raised for the same person, and ended before another one's begins. */
 async function makeSession(tx: InstanceContext, situation: Situation, userId: string, browserId: string, token: string | undefined): Promise<{ id: string; isNew: boolean }> {

@@ -27,7 +27,7 @@ const allFacts: fc.Arbitrary<Facts> = fc.record({
   user: fc.option(fc.record({ id: fc.constant('user_1'), username: fc.constant('alice'), state: fc.constantFrom('usable', 'disabled', 'locked', 'expired', 'pending') }), { nil: undefined }),
   proofs: fc.array(proofs, { maxLength: 4 }),
   session: fc.option(fc.record({ id: fc.constant('sess_1'), proofs: fc.array(proofs, { maxLength: 3 }) }), { nil: undefined }),
-  application: fc.option(fc.record({ enabled: fc.boolean(), assigned: fc.boolean() }), { nil: undefined }),
+  application: fc.option(fc.record({ enabled: fc.boolean(), assigned: fc.boolean(), openFromHere: fc.boolean() }), { nil: undefined }),
   passwordChange: fc.constantFrom(undefined, 'required', 'expired', 'setup'),
   newPasswordChosen: fc.boolean(),
   consent: fc.option(consents, { nil: undefined }),
@@ -38,6 +38,10 @@ const allPolicies: fc.Arbitrary<Policy> = fc.record({
   maxAge: fc.option(fc.integer({ min: 0, max: 100_000 }), { nil: undefined }),
   freshProof: fc.boolean(),
   reachable: fc.subarray([...levels]),
+  access: fc.constantFrom<Policy['access']>(
+    { decision: 'allow', policy: undefined, secondFactor: undefined }, { decision: 'deny', policy: undefined, secondFactor: undefined },
+    { decision: 'second_factor', policy: undefined, secondFactor: { methods: ['totp', 'webauthn'], intervalSeconds: 3_600 } }),
+  secondFactorOffered: fc.boolean(),
   consent: fc.option(fc.record({ always: fc.boolean(), asked: consents }), { nil: undefined }),
 });
 
@@ -49,7 +53,8 @@ describe('the next step of a flow', () => {
       // Said again in other words, so that a requirement that is always met would be found out.
       expect(facts.user?.state).toBe('usable');
       expect([...facts.proofs, ...(facts.session?.proofs ?? [])].some((proof) => proof.use === 'sign_in' || facts.purpose === 'setup')).toBe(true);
-      if (facts.application) expect(facts.application).toEqual({ enabled: true, assigned: true });
+      if (facts.application) expect([facts.application, policy.access.decision]).toEqual([{ enabled: true, assigned: true, openFromHere: true }, expect.not.stringMatching('deny')]);
+      if (policy.access.decision === 'second_factor') expect([...facts.proofs, ...(facts.session?.proofs ?? [])].some((proof) => ['totp', 'webauthn'].includes(proof.method))).toBe(true);
       if (facts.passwordChange) expect(facts.newPasswordChosen).toBe(true);
       if (policy.consent?.always) expect(facts.allowed).toBe(true);
     }), { numRuns: 5_000 });
@@ -83,8 +88,11 @@ const proven = (proof: Partial<Proof> = {}): Proof => ({
   method: 'password', authenticator: 'password', categories: ['knowledge'], amr: ['pwd'], phishingResistant: false, provenAt: ago(5), use: 'sign_in', ...proof });
 const signedIn: Facts = {
   flowId: 'flow_1', purpose: 'sign_in', now, browserId: 'brow_1', identifier: 'alice', user: { id: 'user_1', username: 'alice', state: 'usable' },
-  proofs: [proven()], session: undefined, application: { enabled: true, assigned: true }, passwordChange: undefined, newPasswordChosen: false, consent: undefined, allowed: false };
-const open: Policy = { level: undefined, maxAge: undefined, freshProof: false, reachable: ['urn:postern:acr:single'], consent: undefined };
+  proofs: [proven()], session: undefined, application: { enabled: true, assigned: true, openFromHere: true }, passwordChange: undefined, newPasswordChosen: false, consent: undefined, allowed: false };
+const noPolicy: Policy['access'] = { decision: 'allow', policy: undefined, secondFactor: undefined };
+const totp: Policy['access'] = { decision: 'second_factor', policy: undefined, secondFactor: { methods: ['totp'], intervalSeconds: 3_600 } };
+const code = (change: Partial<Proof> = {}) => proven({ method: 'totp', authenticator: 'cred_1', categories: ['possession'], amr: ['otp'], ...change });
+const open: Policy = { level: undefined, maxAge: undefined, freshProof: false, reachable: ['urn:postern:acr:single'], consent: undefined, access: noPolicy, secondFactorOffered: false };
 const asked = { scopes: ['profile'], claims: [], resources: {} };
 
 describe('what a flow requires', () => {
@@ -97,7 +105,14 @@ describe('what a flow requires', () => {
     ['a sign-in, for a recovery is none', { proofs: [proven({ use: 'recovery' })] }, {}, { kind: 'step', step: 'first_factor' }],
     ['a sign-in, for a remembered device is none', { proofs: [proven({ method: 'remembered_device' })] }, {}, { kind: 'step', step: 'first_factor' }],
     ['an account that is not disabled', { user: { id: 'user_1', username: 'alice', state: 'disabled' } }, {}, { kind: 'denied', reason: 'account_disabled', error: 'access_denied' }],
-    ['an assignment', { application: { enabled: true, assigned: false } }, {}, { kind: 'denied', reason: 'not_assigned', error: 'access_denied' }],
+    ['an assignment', { application: { enabled: true, assigned: false, openFromHere: true } }, {}, { kind: 'denied', reason: 'not_assigned', error: 'access_denied' }],
+    ['a network that the application is open from', { application: { enabled: true, assigned: true, openFromHere: false } }, {}, { kind: 'denied', reason: 'network_zone', error: 'access_denied' }],
+    ['no policy against it', {}, { access: { ...noPolicy, decision: 'deny', policy: { id: 'policy_1', name: 'Nobody', priority: 1 } } }, { kind: 'denied', reason: 'access_policy', error: 'access_denied', policy: { id: 'policy_1', name: 'Nobody' } }],
+    ['the second factor of a policy, which nobody can show here', {}, { access: totp }, { kind: 'denied', reason: 'level_unreachable', error: 'unmet_authentication_requirements' }],
+    ['the second factor of a policy', {}, { access: totp, secondFactorOffered: true }, { kind: 'step', step: 'second_factor' }],
+    ['no more once it was shown', { proofs: [proven(), code()] }, { access: totp }, { kind: 'complete' }],
+    ['it again when it is older than the policy allows', { session: { id: 's', proofs: [code({ provenAt: ago(3_601) })] } }, { access: totp, secondFactorOffered: true }, { kind: 'step', step: 'second_factor' }],
+    ['one of the methods that the policy names', { proofs: [proven(), code({ method: 'otp_sms' })] }, { access: totp, secondFactorOffered: true }, { kind: 'step', step: 'second_factor' }],
     ['a level that can be reached', {}, { level: 'urn:postern:acr:multi' }, { kind: 'denied', reason: 'level_unreachable', error: 'unmet_authentication_requirements' }],
     ['a second factor where one would reach the level', {}, { level: 'urn:postern:acr:multi', reachable: ['urn:postern:acr:multi'] }, { kind: 'step', step: 'second_factor' }],
     ['the present password before another is chosen', { proofs: [], session: { id: 's', proofs: [proven()] }, passwordChange: 'required' }, {}, { kind: 'step', step: 'first_factor' }],

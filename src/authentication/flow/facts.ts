@@ -1,4 +1,5 @@
 /** What is known in a flow, and what is asked of it: all that `decide` looks at. */
+import type { AccessDecision } from '../../access/index.ts';
 import type { GrantedConsent, Level, Proof, Purpose } from '../types.ts';
 
 export type AccountState = 'usable' | 'disabled' | 'locked' | 'expired' | 'pending';
@@ -16,7 +17,11 @@ export interface Facts {
   readonly proofs: readonly Proof[];
   /** The browser's live session, where the flow goes on from it. */
   readonly session: { readonly id: string; readonly proofs: readonly Proof[] } | undefined;
-  readonly application: { readonly enabled: boolean; readonly assigned: boolean } | undefined;
+  readonly application: {
+    readonly enabled: boolean; readonly assigned: boolean;
+    /** By its network zones, from the address of this request. */
+    readonly openFromHere: boolean;
+  } | undefined;
   readonly passwordChange: 'required' | 'expired' | 'setup' | undefined;
   /** A new password was accepted and waits for the end of the flow. */
   readonly newPasswordChosen: boolean;
@@ -34,6 +39,10 @@ export interface Policy {
   readonly freshProof: boolean;
   /** Levels that the methods offered here can lead to, given what is proven. */
   readonly reachable: readonly Level[];
+  /** What the access policies say of this person, application and address. */
+  readonly access: Pick<AccessDecision, 'decision' | 'policy' | 'secondFactor'>;
+  /** Whether one of the methods of its second factor is offered here. */
+  readonly secondFactorOffered: boolean;
   /** Undefined: no consent is needed (a first-party application, or none). */
   readonly consent: { readonly always: boolean; readonly asked: GrantedConsent } | undefined;
 }

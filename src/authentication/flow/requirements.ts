@@ -2,7 +2,7 @@
  * What a flow must meet, in order. Each looks at facts and policy and says: met, not met (and which step meets it), or
  * denied. What is missing is computed at every request, so no step can be forged, skipped or forgotten.
  */
-import { isAtLeast, levelOf } from '../levels.ts';
+import { isAtLeast, levelOf, meetsSecondFactor } from '../levels.ts';
 import type { StepName } from '../types.ts';
 import { countedProofs, type Facts, type Policy } from './facts.ts';
 
@@ -15,10 +15,12 @@ export interface Denied {
   readonly kind: 'denied';
   readonly reason: DenialReason;
   readonly error: 'access_denied' | 'unmet_authentication_requirements';
+  /** The access policy that denied; for the log. */
+  readonly policy?: { readonly id: string; readonly name: string };
 }
 
 export type DenialReason = 'account_disabled' | 'account_locked' | 'account_expired' | 'account_pending' | 'application_disabled' | 'not_assigned'
-  | 'level_unreachable' | 'attempts_used_up' | 'setup_link_used' | 'policy_error';
+  | 'network_zone' | 'access_policy' | 'level_unreachable' | 'attempts_used_up' | 'setup_link_used' | 'policy_error';
 
 export interface Requirement {
   readonly name: string;
@@ -52,17 +54,22 @@ const accountState: Requirement = {
 
 const application: Requirement = {
   name: 'application',
-  check(facts) {
+  check(facts, { access }) {
     if (facts.application === undefined) return met;
     if (!facts.application.enabled) return denied('application_disabled');
-    return facts.application.assigned ? met : denied('not_assigned');
+    if (!facts.application.openFromHere) return denied('network_zone');
+    if (!facts.application.assigned) return denied('not_assigned');
+    return access.decision === 'deny' ? { ...denied('access_policy'), ...(access.policy && { policy: { id: access.policy.id, name: access.policy.name } }) } : met;
   },
 };
 
 const secondFactor: Requirement = {
   name: 'second_factor',
   check(facts, policy) {
-    const { level } = policy;
+    const { level, access } = policy;
+    if (access.secondFactor !== undefined && access.decision === 'second_factor' && !meetsSecondFactor(countedProofs(facts, policy), access.secondFactor, facts.now)) {
+      return policy.secondFactorOffered ? unmet('second_factor') : denied('level_unreachable', 'unmet_authentication_requirements');
+    }
     if (level === undefined) return met;
     if (level === 'unreachable') return denied('level_unreachable', 'unmet_authentication_requirements');
     if (isAtLeast(levelOf(countedProofs(facts, policy), facts.now), level)) return met;

@@ -1,11 +1,12 @@
 /** Loads what `decide` looks at. Everything is read anew at every request, and again inside the completing transaction. */
-import { findApplication, type Application } from '../../applications/index.ts';
+import { type AccessDecision, decideAccess } from '../../access/index.ts';
+import { findApplication, isOpenFromHere, type Application } from '../../applications/index.ts';
 import { findUserById, type User } from '../../directory/index.ts';
 import type { InstanceContext } from '../../tenancy/index.ts';
 import { isAssigned } from '../assignments.ts';
 import { askedConsent, findConsent } from '../consents.ts';
-import { factors } from '../factors/index.ts';
-import { levelOf, wantedLevel } from '../levels.ts';
+import { factors, isFactorMethod } from '../factors/index.ts';
+import { levelOf, methodsOf, wantedLevel } from '../levels.ts';
 import { findPassword } from '../passwords.ts';
 import type { Proof, SessionView } from '../types.ts';
 import type { AccountState, Facts, Policy } from './facts.ts';
@@ -33,22 +34,36 @@ export async function loadSituation(context: InstanceContext, flow: FlowState, p
   ]);
   const facts: Facts = {
     flowId: flow.id, purpose: flow.purpose, now: context.now(), browserId: flow.browserId ?? undefined, identifier: flow.identifier,
-    user: user && { id: user.id, username: user.username, state: stateOf(user, context.now()) },
+    user: user && { id: user.id, username: user.username, state: stateOf(user, flow, context.now()) },
     proofs: flow.proofs,
     session: continued && { id: continued.id, proofs: continued.proofs },
     application: flow.applicationId === null ? undefined : {
       enabled: application?.enabled ?? false,
       assigned: user === undefined || await isAssigned(context, flow.applicationId, user.id),
+      openFromHere: await isOpenFromHere(context, flow.applicationId),
     },
     passwordChange: flow.purpose === 'setup' ? 'setup' : password?.change,
     newPasswordChosen: flow.pending.passwordHash !== undefined,
     consent: user && application ? await findConsent(context, user.id, application.id) : undefined,
     allowed: flow.answers.allowed ?? false,
   };
-  return { flow, facts, policy: policyOf(context, flow, application, facts), user, application, session };
+  const access = user && application ? await judge(context, facts, application, user.id) : noPolicy;
+  return { flow, facts, policy: policyOf(context, flow, application, facts, access), user, application, session };
 }
 
-function policyOf(context: InstanceContext, flow: FlowState, application: Application | undefined, facts: Facts): Policy {
+const noPolicy = { decision: 'allow', policy: undefined, secondFactor: undefined } as const;
+
+/** What the access policies say, given what is proven so far. */
+function judge(context: InstanceContext, facts: Facts, application: Application, userId: string): Promise<AccessDecision> {
+  const proofs = [...facts.session?.proofs ?? [], ...facts.proofs];
+  const times = proofs.map((proof) => proof.provenAt.getTime());
+  return decideAccess(context, {
+    userId, application,
+    session: { acr: levelOf(proofs, facts.now), amr: methodsOf(proofs, facts.now), authTime: times.length > 0 ? new Date(Math.max(...times)) : undefined },
+  });
+}
+
+function policyOf(context: InstanceContext, flow: FlowState, application: Application | undefined, facts: Facts, access: Policy['access']): Policy {
   const { request } = flow;
   const asks = (prompt: string) => request.prompt?.includes(prompt) ?? false;
   return {
@@ -56,6 +71,8 @@ function policyOf(context: InstanceContext, flow: FlowState, application: Applic
     maxAge: request.maxAge,
     freshProof: asks('login'),
     reachable: reachableLevels(facts),
+    access,
+    secondFactorOffered: access.secondFactor?.methods.some(isFactorMethod) ?? false,
     // A native application cannot prove that it is the one that was allowed before (RFC 8252 §8.6): it asks each time.
     consent: application && !application.firstParty ? { always: asks('consent') || application.kind === 'native', asked: askedConsent(request) } : undefined,
   };
@@ -68,7 +85,9 @@ function reachableLevels(facts: Facts): Policy['reachable'] {
   return [levelOf([...facts.proofs, ...(facts.session?.proofs ?? []), ...possible], facts.now)];
 }
 
-function stateOf(user: User, now: Date): AccountState {
+/** An invited person sets up the account that waits for them; whether the invitation still holds is asked as it is used up. */
+function stateOf(user: User, flow: FlowState, now: Date): AccountState {
+  if (user.status === 'pending' && flow.originKind === 'invitation') return user.expiresAt !== null && user.expiresAt <= now ? 'expired' : 'usable';
   if (user.status !== 'enabled') return user.status;
   return user.expiresAt !== null && user.expiresAt <= now ? 'expired' : 'usable';
 }

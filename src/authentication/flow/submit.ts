@@ -92,7 +92,7 @@ async function leaveDenied(context: InstanceContext, flow: FlowState, decision: 
 async function recordDenial(context: InstanceContext, flow: FlowState, decision: Denied): Promise<void> {
   await context.transaction(async (tx) => {
     const recorded = await advance(tx, flow, { status: 'denied', denial: { reason: decision.reason, error: decision.error } });
-    if (recorded) await append(tx, signInDenied(flow.id, flow.userId ?? undefined, decision.reason));
+    if (recorded) await append(tx, signInDenied(flow, flow.userId ?? undefined, decision));
   });
 }
 

@@ -104,6 +104,7 @@ export const en = {
   errorRequestId: 'Request',
   setupLinkTitle: 'This link does not work',
   setupLinkText: 'It was used already, or is too old. A new one is printed by:',
+  invitationLinkText: 'The invitation was used already, withdrawn, replaced by a newer one, or is too old. If you have an account, sign in; if not, ask whoever invited you for a new link.',
 
   problemTitle: 'Please check',
   notices: {
@@ -132,6 +133,8 @@ export const en = {
     account_pending: 'This account is not active yet. Ask your administrator.',
     application_disabled: 'This application is switched off.',
     not_assigned: 'Your account may not use this application. Ask your administrator.',
+    network_zone: 'This application cannot be opened from your network. Ask your administrator.',
+    access_policy: 'The rules of your organisation do not let you open this application now. Ask your administrator.',
     level_unreachable: 'This application asks for a stronger proof than your account has set up.',
     attempts_used_up: 'There were too many wrong attempts. Start again.',
     setup_link_used: 'This set-up link was used already.',

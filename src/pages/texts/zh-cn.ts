@@ -106,6 +106,7 @@ export const zhCn: Texts = {
   errorRequestId: '请求编号',
   setupLinkTitle: '此链接无法使用',
   setupLinkText: '它已被使用或已过期。可用以下命令生成新的链接：',
+  invitationLinkText: '此邀请已被使用、撤回、被新的邀请取代或已过期。如果您已有账号，请直接登录；否则请向邀请人索取新的链接。',
 
   problemTitle: '请检查',
   notices: {
@@ -134,6 +135,8 @@ export const zhCn: Texts = {
     account_pending: '该账号尚未激活，请联系管理员。',
     application_disabled: '该应用已停用。',
     not_assigned: '您的账号无权使用该应用，请联系管理员。',
+    network_zone: '无法从您所在的网络打开该应用，请联系管理员。',
+    access_policy: '您所在组织的规则目前不允许您打开该应用，请联系管理员。',
     level_unreachable: '该应用要求的验证强度高于您账号已设置的方式。',
     attempts_used_up: '错误次数过多，请重新开始。',
     setup_link_used: '此设置链接已被使用。',

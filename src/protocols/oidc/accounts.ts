@@ -2,11 +2,13 @@
 import type { Account, ClaimsParameterMember, KoaContextWithOIDC } from 'oidc-provider';
 import { findUserById, isUserUsable, type User } from '../../directory/index.ts';
 import { contextOf } from './request-context.ts';
+import { mayHaveTokens, type TokenSource } from './token-access.ts';
 
 /** Finds the account of a session or token. Undefined (every door refuses): gone, disabled, locked or expired. */
-export async function findAccount(ctx: KoaContextWithOIDC, userId: string): Promise<Account | undefined> {
+export async function findAccount(ctx: KoaContextWithOIDC, userId: string, token?: unknown): Promise<Account | undefined> {
   const context = contextOf(ctx);
   if (!(await isUserUsable(context, userId))) return undefined;
+  if (ctx.oidc.route === 'token' && !(await mayHaveTokens(ctx, userId, token as TokenSource | undefined))) return undefined;
   return {
     accountId: userId,
     async claims(use: string, scope: string, claims: Record<string, ClaimsParameterMember | null>) {

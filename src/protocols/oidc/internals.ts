@@ -11,6 +11,7 @@ import { recordsOf } from './adapter.ts';
 import { answerByFormPost } from './pages.ts';
 import { requestedAcrValues } from './policy.ts';
 import { limitApplication } from './rate-limit.ts';
+import { rejectForeignNetwork } from './token-access.ts';
 import { contextOf, currentProviderContext } from './request-context.ts';
 import { requestedAcr } from './tokens.ts';
 import type { InstanceContext } from '../../tenancy/index.ts';
@@ -31,6 +32,7 @@ function limitGrants(provider: Provider): void {
   for (const [grantType, handle] of grantTypeHandlers) {
     grantTypeHandlers.set(grantType, async (ctx) => {
       await limitApplication(ctx);
+      await rejectForeignNetwork(ctx);
       return handle(ctx);
     });
   }
@@ -42,7 +44,10 @@ function limitTokenLookups(provider: Provider): void {
   const find = AccessToken.find.bind(AccessToken) as (...args: unknown[]) => Promise<never>;
   AccessToken.find = (async (...args: unknown[]) => {
     const ctx = currentProviderContext();
-    if (ctx?.oidc.route === 'introspection' || ctx?.oidc.route === 'revocation') await limitApplication(ctx);
+    if (ctx?.oidc.route === 'introspection' || ctx?.oidc.route === 'revocation') {
+      await limitApplication(ctx);
+      await rejectForeignNetwork(ctx);
+    }
     return find(...args);
   }) as typeof AccessToken.find;
 }
