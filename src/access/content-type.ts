@@ -5,6 +5,13 @@
 import type { FastifyRequest } from 'fastify';
 import { invalidParameters, Problem } from '../core/errors.ts';
 
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** The route unpacks `Content-Encoding: gzip` itself, as a stream and within bounds. */
+    takesGzip?: boolean;
+  }
+}
+
 const json = /^application\/json *(; *charset="?utf-8"?)? *$/i;
 
 /** Headers by which some servers let a POST become another method: what was authorized would not be what runs. */
@@ -18,7 +25,8 @@ export function checkContentType(request: FastifyRequest): void {
   const type = headers['content-type'];
   const hasBody = headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
   if (!hasBody && type === undefined) return;
-  if (headers['content-encoding'] !== undefined) throw new Problem({ status: 415, code: 'Unsupported.Media.Type', detail: 'Send the body without Content-Encoding.' });
+  const isTakenPacked = headers['content-encoding'] === 'gzip' && request.routeOptions.config.takesGzip === true;
+  if (headers['content-encoding'] !== undefined && !isTakenPacked) throw new Problem({ status: 415, code: 'Unsupported.Media.Type', detail: 'Send the body without Content-Encoding.' });
   const declared = (request.routeOptions.schema as { consumes?: readonly string[] } | undefined)?.consumes;
   // PATCH bodies are merge patches (RFC 7396): null clears, what is not named stays.
   if (type !== undefined && request.method === 'PATCH' && !declared && /^application\/merge-patch\+json$/i.test(type)) return;

@@ -16,13 +16,22 @@ export async function listEvents(
     Prisma.sql`"instanceId" = ${context.instance.id}`,
     ...(before === undefined ? [] : [Prisma.sql`"sequence" < ${String(before)}::bigint`]),
     ...(filters.type === undefined ? [] : [Prisma.sql`"type" = ${filters.type}`]),
-    ...(filters.subjectId === undefined ? [] : [Prisma.sql`"subjectId" = ${filters.subjectId}`]),
     ...(filters.actorId === undefined ? [] : [Prisma.sql`"actor" ->> 'id' = ${filters.actorId}`]),
     ...(filters.from === undefined ? [] : [Prisma.sql`"occurredAt" >= ${new Date(filters.from)}`]),
     ...(filters.to === undefined ? [] : [Prisma.sql`"occurredAt" < ${new Date(filters.to)}`]),
   ];
-  const rows = await context.db.$queryRaw<StoredEvent[]>(Prisma.sql`
-    SELECT ${Prisma.raw(eventColumns)} FROM "Event" WHERE ${Prisma.join(conditions, ' AND ')} ORDER BY "sequence" DESC LIMIT ${limit + 1}`);
+  const columns = Prisma.raw(eventColumns);
+  const newest = Prisma.sql`ORDER BY "sequence" DESC LIMIT ${limit + 1}`;
+  const all = Prisma.join(conditions, ' AND ');
+  const { subjectId } = filters;
+  // One event may name many subjects. Those are few of all events: found by their index first, whatever the order.
+  const rows = await context.db.$queryRaw<StoredEvent[]>(subjectId === undefined ? Prisma.sql`SELECT ${columns} FROM "Event" WHERE ${all} ${newest}` : Prisma.sql`
+    SELECT ${columns} FROM (
+      (SELECT ${columns} FROM "Event" WHERE "subjectId" = ${subjectId} AND ${all} ${newest})
+      UNION ALL
+      (SELECT ${columns} FROM (
+        SELECT ${columns} FROM "Event" WHERE "subjectType" = 'application_role' AND (COALESCE("after", "before") -> 'subjects') @> jsonb_build_array(${subjectId}::text) AND ${all} OFFSET 0) AS "naming" ${newest})
+    ) AS "found" ${newest}`);
   return pageFrom(keyring, scope, rows, limit, (event) => [event.sequence.toString()]);
 }
 

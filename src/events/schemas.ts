@@ -9,7 +9,7 @@ const timestamp = z.iso.datetime({ offset: true });
 
 export const eventFilters = z.strictObject({
   type: z.string().max(100).regex(/^[a-z_]+(\.[a-z_]+)+$/, 'must be a type such as user.created').optional(),
-  subjectId: text(120).optional().describe('What was changed.'),
+  subjectId: text(120).optional().describe('What was changed; also whom a change of role assignments names.'),
   actorId: text(120).optional().describe('Who changed it: a user or an application.'),
   from: timestamp.optional().describe('At this time or later.'),
   to: timestamp.optional().describe('Before this time.'),

@@ -14,7 +14,7 @@ interface Exported {
 }
 
 /** Every scoped model is here or left out by name: a new one without a decision does not compile. */
-const models: Readonly<Record<Exclude<Prisma.ModelName, 'Instance' | 'ServerRecord'>, Exported | 'left out'>> = {
+const models: Readonly<Record<Exclude<Prisma.ModelName, 'Instance' | 'ServerRecord' | 'Plan'>, Exported | 'left out'>> = {
   InstanceDomain: { key: ['id'], omit: ['verificationToken'] },
   InstanceImage: { key: ['hash'] },
   SigningKey: { key: ['id'], omit: ['sealedPrivateJwk'] },
@@ -42,6 +42,9 @@ const models: Readonly<Record<Exclude<Prisma.ModelName, 'Instance' | 'ServerReco
   ApplicationNetworkZone: { key: ['applicationId', 'use', 'networkZoneId'] },
   AccessPolicy: { key: ['id'] },
   NetworkZone: { key: ['id'] },
+  InstancePlan: { key: ['planId'] },
+  MonthlyUsage: { key: ['month', 'quota'] },
+  MonthlyStatement: { key: ['month'] },
   Consent: { key: ['userId', 'applicationId'] },
   Password: { key: ['userId'], omit: ['hash', 'history'] },
   Session: { key: ['id'], omit: ['protocolState'] },
@@ -49,7 +52,7 @@ const models: Readonly<Record<Exclude<Prisma.ModelName, 'Instance' | 'ServerReco
   Event: { key: ['sequence'] },
   Browser: 'left out', KnownBrowser: 'left out', SessionToken: 'left out', Flow: 'left out', Challenge: 'left out',
   UsedProof: 'left out', Throttle: 'left out', SetupLink: 'left out', CrossSitePost: 'left out', OidcRecord: 'left out',
-  IdempotencyKey: 'left out', RoleBatchChunk: 'left out', RoleBatchError: 'left out', GroupRuleRun: 'left out', CustomFieldValue: 'left out', EventSeal: 'left out', EventChainHead: 'left out', EventCursor: 'left out',
+  IdempotencyKey: 'left out', RoleBatchChunk: 'left out', RoleBatchError: 'left out', GroupRuleRun: 'left out', QuotaCounter: 'left out', MonthlyUsageSubject: 'left out', CustomFieldValue: 'left out', EventSeal: 'left out', EventChainHead: 'left out', EventCursor: 'left out',
 };
 
 const pageRows = 500;

@@ -9,13 +9,14 @@ import { readSources, type SourceFile } from './test-files.ts';
  * Who may hold the unscoped client: core and tenancy, and by name
  * - the provider's rows, read in batches over all instances (each statement carries the instance with each key),
  * - the rows of live sessions, likewise,
+ * - effective application roles, likewise, and the look for role batches that stand still,
  * - the event log's seals, partitions and readers, which work behind all instances,
  * - the first start and the operator's commands, which are for no instance.
  */
-const mayBeUnscoped = [/^src\/core\//, /^src\/tenancy\//, /^src\/protocols\/oidc\/adapter\.ts$/, /^src\/authentication\/session-rows\.ts$/, /^src\/events\/(seal|anchors|partitions|readers|verify|resign|chain-head|stored-event)\.ts$/, /^src\/bootstrap\//, /^src\/operator(\/|\.ts$)/];
+const mayBeUnscoped = [/^src\/core\//, /^src\/tenancy\//, /^src\/protocols\/oidc\/adapter\.ts$/, /^src\/authentication\/session-rows\.ts$/, /^src\/access\/application-roles\/(effective-rows|stalled-batches)\.ts$/, /^src\/events\/(seal|anchors|partitions|readers|verify|resign|chain-head|stored-event)\.ts$/, /^src\/bootstrap\//, /^src\/operator(\/|\.ts$)/];
 
 /** Tables that lie outside of all instances. */
-const outside = new Set(['Instance', 'ServerRecord', '_prisma_migrations', 'PosternMigration']);
+const outside = new Set(['Instance', 'ServerRecord', 'Plan', '_prisma_migrations', 'PosternMigration']);
 
 let sources: SourceFile[];
 let database: Awaited<ReturnType<typeof createTestDatabase>>;

@@ -1,0 +1,82 @@
+/** The set statements on assignments: each writes any number of rows, and takes their locks in one order. */
+import { Prisma } from '../../generated/prisma/client.ts';
+import type { InstanceContext } from '../../tenancy/index.ts';
+import type { Terms } from './events.ts';
+import type { RoleName, Subject } from './resolve.ts';
+
+/** One subject's having one role. */
+export interface Pair { readonly role: RoleName; readonly subject: Subject; readonly terms: Terms }
+export const nameOfPair = (roleId: string, subjectId: string) => `${roleId} ${subjectId}`;
+
+export interface StoredAssignment { readonly roleId: string; readonly subjectId: string; readonly expiresAt: Date | null; readonly withDescendants: boolean }
+
+const ofKind = (kind: Subject['kind'], { subject }: Pair) => (subject.kind === kind ? subject.id : null);
+
+/** Sorted, so that two writers of the same rows wait for each other instead of in a circle. */
+export const inOrder = (pairs: readonly Pair[]): Pair[] =>
+  [...pairs].sort((a, b) => (a.role.id < b.role.id || (a.role.id === b.role.id && a.subject.id < b.subject.id) ? -1 : 1));
+
+/** The pairs as a table expression of columns role, subject, ends, deep. */
+function tableOf(pairs: readonly Pair[]): Prisma.Sql {
+  return Prisma.sql`unnest(${pairs.map(({ role }) => role.id)}::text[], ${pairs.map(({ subject }) => subject.id)}::text[],
+    ${pairs.map(({ terms }) => terms.expiresAt?.toISOString() ?? null)}::timestamptz[], ${pairs.map(({ terms }) => terms.withDescendants)}::boolean[]) AS w("role", "subject", "ends", "deep")`;
+}
+
+/** Inserts those that are not there; returns them. */
+export async function insertPairs(tx: InstanceContext, pairs: readonly Pair[]): Promise<Set<string>> {
+  if (pairs.length === 0) return new Set();
+  const rows = await tx.db.$queryRaw<{ roleId: string; subjectId: string }[]>`
+    INSERT INTO "ApplicationRoleAssignment" ("instanceId", "roleId", "userId", "groupId", "organizationalUnitId", "expiresAt", "withDescendants", "createdAt")
+    SELECT ${tx.instance.id}, w.* , ${tx.now()}::timestamptz FROM unnest(${pairs.map(({ role }) => role.id)}::text[],
+      ${pairs.map((pair) => ofKind('user', pair))}::text[], ${pairs.map((pair) => ofKind('group', pair))}::text[], ${pairs.map((pair) => ofKind('organizational_unit', pair))}::text[],
+      ${pairs.map(({ terms }) => terms.expiresAt?.toISOString() ?? null)}::timestamptz[], ${pairs.map(({ terms }) => terms.withDescendants)}::boolean[]) AS w
+    ON CONFLICT DO NOTHING RETURNING "roleId", "subjectId"`;
+  return new Set(rows.map(({ roleId, subjectId }) => nameOfPair(roleId, subjectId)));
+}
+
+/** What is stored of these pairs. */
+export async function readPairs(context: InstanceContext, pairs: readonly Pair[], { lock }: { lock: boolean }): Promise<StoredAssignment[]> {
+  if (pairs.length === 0) return [];
+  return context.db.$queryRaw<StoredAssignment[]>`
+    SELECT a."roleId", a."subjectId", a."expiresAt", a."withDescendants" FROM ${tableOf(pairs)}
+    JOIN "ApplicationRoleAssignment" a ON a."instanceId" = ${context.instance.id} AND a."roleId" = w."role" AND a."subjectId" = w."subject"
+    ORDER BY a."roleId", a."subjectId" ${lock ? Prisma.sql`FOR UPDATE OF a` : Prisma.empty}`;
+}
+
+/** All that these subjects themselves have of the application. */
+export async function readOwn(context: InstanceContext, applicationId: string, subjects: readonly Subject[], { lock }: { lock: boolean }): Promise<StoredAssignment[]> {
+  const idsOf = (kind: Subject['kind']) => [...new Set(subjects.flatMap((subject) => (subject.kind === kind ? subject.id : [])))];
+  const columns = [['userId', idsOf('user')], ['groupId', idsOf('group')], ['organizationalUnitId', idsOf('organizational_unit')]] as const;
+  const stored: StoredAssignment[] = [];
+  for (const [column, ids] of columns) {
+    if (ids.length === 0) continue;
+    stored.push(...await context.db.$queryRaw<StoredAssignment[]>`
+      SELECT a."roleId", a."subjectId", a."expiresAt", a."withDescendants" FROM "ApplicationRoleAssignment" a
+      JOIN "ApplicationRole" r ON r."instanceId" = a."instanceId" AND r."id" = a."roleId" AND r."applicationId" = ${applicationId}
+      WHERE a."instanceId" = ${context.instance.id} AND a.${Prisma.raw(`"${column}"`)} = ANY (${ids}::text[])
+      ORDER BY a."roleId", a."subjectId" ${lock ? Prisma.sql`FOR UPDATE OF a` : Prisma.empty}`);
+  }
+  return stored;
+}
+
+/** Gives stored pairs new terms; the caller holds their locks. An assignment that had ended begins anew. */
+export async function updatePairs(tx: InstanceContext, pairs: readonly Pair[]): Promise<void> {
+  if (pairs.length === 0) return;
+  await tx.db.$executeRaw`
+    UPDATE "ApplicationRoleAssignment" a SET "expiresAt" = w."ends", "withDescendants" = w."deep",
+      "createdAt" = CASE WHEN a."expiresAt" <= ${tx.now()}::timestamptz THEN ${tx.now()}::timestamptz ELSE a."createdAt" END
+    FROM ${tableOf(pairs)} WHERE a."instanceId" = ${tx.instance.id} AND a."roleId" = w."role" AND a."subjectId" = w."subject"`;
+}
+
+/** Deletes stored pairs; the caller holds their locks. */
+export async function deletePairs(tx: InstanceContext, pairs: readonly { roleId: string; subjectId: string }[]): Promise<void> {
+  if (pairs.length === 0) return;
+  await tx.db.$executeRaw`
+    DELETE FROM "ApplicationRoleAssignment" a USING unnest(${pairs.map(({ roleId }) => roleId)}::text[], ${pairs.map(({ subjectId }) => subjectId)}::text[]) AS w("role", "subject")
+    WHERE a."instanceId" = ${tx.instance.id} AND a."roleId" = w."role" AND a."subjectId" = w."subject"`;
+}
+
+/** Until the transaction ends, no other one replaces roles of this application: each sees what the one before left. */
+export async function lockReplacing(tx: InstanceContext, applicationId: string): Promise<void> {
+  await tx.db.$executeRaw`SELECT pg_advisory_xact_lock(hashtextextended("instanceId" || chr(10) || 'replace-roles' || chr(10) || ${applicationId}::text, 0)) FROM (SELECT ${tx.instance.id}::text AS "instanceId") AS "held"`;
+}
