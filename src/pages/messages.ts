@@ -22,6 +22,7 @@ export type PageModel =
   | { page: 'home'; signedInAs: string | undefined }
   | { page: 'not_set_up'; publicUrl: string | undefined; command: string }
   | { page: 'setup_link'; command: string }
+  | { page: 'invitation_link' }
   | { page: 'error'; detail: string; requestId?: string };
 
 export interface PageHeaders { cookie?: string | undefined; 'accept-language'?: string | undefined }
@@ -73,6 +74,7 @@ function draw(model: PageModel, text: Texts, locale: Locale, context: InstanceCo
     case 'not_set_up': return say(text.notSetUpTitle, text.notSetUpText, html`<pre>${model.command}</pre>
       ${model.publicUrl === undefined ? null : html`<p class="hint">${text.originHint(model.publicUrl)}</p>`}`);
     case 'setup_link': return say(text.setupLinkTitle, text.setupLinkText, html`<pre>${model.command}</pre>`);
+    case 'invitation_link': return say(text.setupLinkTitle, text.invitationLinkText);
     case 'error': return say(text.errorTitle, model.detail, model.requestId === undefined ? null : html`<p class="hint">${text.errorRequestId}: ${model.requestId}</p>`);
   }
 }

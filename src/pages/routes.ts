@@ -2,7 +2,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { findLiveSession, isSetUp, loadFlowView, openSetupLink, readBrowserCookies, submitFlow } from '../authentication/index.ts';
+import { findLiveSession, isSetUp, loadFlowView, openInvitationLink, openSetupLink, readBrowserCookies, submitFlow } from '../authentication/index.ts';
 import { findApplication } from '../applications/index.ts';
 import type { Core } from '../core/core.ts';
 import { notFound, type Problem } from '../core/errors.ts';
@@ -69,6 +69,13 @@ export async function pages(app: FastifyInstance, { core }: { core: Core }): Pro
   routes.get('/setup/:token', { schema: { hide: true, params: z.object({ token: z.string().max(200) }) }, config: page }, async (request, reply) => {
     const started = await openSetupLink(request.instanceContext, request.params.token, cookiesOf(request, reply));
     if (!started) return send(reply, renderPage(request.instanceContext, request.headers, { page: 'setup_link', command: setupCommand }), 410);
+    for (const cookie of started.setCookies) reply.header('set-cookie', cookie);
+    return reply.header('cache-control', 'no-store').redirect(started.url, 303);
+  });
+
+  routes.get('/invitation/:invitationToken', { schema: { hide: true, params: z.object({ invitationToken: z.string().max(200) }) }, config: page }, async (request, reply) => {
+    const started = await openInvitationLink(request.instanceContext, request.params.invitationToken, cookiesOf(request, reply));
+    if (!started) return send(reply, renderPage(request.instanceContext, request.headers, { page: 'invitation_link' }), 410);
     for (const cookie of started.setCookies) reply.header('set-cookie', cookie);
     return reply.header('cache-control', 'no-store').redirect(started.url, 303);
   });

@@ -10,7 +10,7 @@ import { customFieldInUse, customFieldKeyTaken, customFieldNotFound, tooManyCust
 import { customFieldCreated, customFieldDeleted, customFieldUpdated } from './events.ts';
 import { removeValuesJob } from './removal.ts';
 import type { CreateCustomField, UpdateCustomField } from './schemas.ts';
-import { countUsersWithout, countValues, findDuplicate, findUsedChoices, groupsThatName, mostReindexed, sayCount, type Counted } from './use.ts';
+import { countUsersWithout, countValues, findDuplicate, findUsedChoices, groupsThatName, mostReindexed, sayCount, sayHave, type Counted } from './use.ts';
 
 export const mostCustomFields = 100;
 
@@ -64,7 +64,7 @@ export function deleteCustomField(context: InstanceContext, fieldId: string, opt
     const groups = await groupsThatName(tx, before);
     if (groups.length > 0) throw customFieldInUse(`The rules of these groups name the field: ${groups.map(({ name }) => name).join(', ')}. Change them first.`, groups.map(({ id, name }) => ({ field: id, code: 'in_use', detail: `the rule of the group ${name} names it` })));
     const values = await countValues(tx, before);
-    if (values.count > 0 && !options.discardValues) throw customFieldInUse(`${sayCount(values)} have a value of this field. Send discardValues=true to delete it with their values.`);
+    if (values.count > 0 && !options.discardValues) throw customFieldInUse(`${sayHave(values)} a value of this field. Send discardValues=true to delete it with their values.`);
     if (values.count === 0) {
       await tx.db.customField.delete({ where: key(tx, fieldId) });
       await append(tx, customFieldDeleted(before));
@@ -122,7 +122,7 @@ function checkDefinition({ type, choices, isUnique, pattern, minLength, maxLengt
 async function rejectAgainstValues(tx: InstanceContext, before: CustomField, wanted: UpdateCustomField): Promise<void> {
   if (wanted.type !== undefined && wanted.type !== before.type) {
     const values = await countValues(tx, before);
-    if (values.count > 0) throw customFieldInUse(`${sayCount(values)} have a value of this field: its type cannot change. Delete the field with its values, or make another one.`);
+    if (values.count > 0) throw customFieldInUse(`${sayHave(values)} a value of this field: its type cannot change. Delete the field with its values, or make another one.`);
   }
   const gone = wanted.choices === undefined ? [] : before.choices.filter((choice) => !wanted.choices?.includes(choice));
   const used = await findUsedChoices(tx, before, gone);

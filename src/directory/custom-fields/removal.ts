@@ -20,7 +20,8 @@ export async function removeValues(context: InstanceContext, fieldId: string): P
   if (row?.state !== 'removing') return;
   while (await removePortion(context, fieldId, row.key) > 0);
   await context.transaction(async (tx) => {
-    await tx.db.customField.delete({ where: key(tx, fieldId) });
+    const { count } = await tx.db.customField.deleteMany({ where: { id: fieldId, state: 'removing' } });
+    if (count === 0) return;                         // another run of the job has finished it
     await append(tx, customFieldDeleted(toCustomField(row)));
     await announceCustomFields(tx);
   });

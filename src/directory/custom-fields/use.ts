@@ -12,6 +12,8 @@ export const mostReindexed = 50_000;
 
 export const sayCount = ({ count, isAtLeast }: Counted) => `${isAtLeast ? 'more than ' : ''}${count} ${count === 1 ? 'user' : 'users'}`;
 
+export const sayHave = (users: Counted) => `${sayCount(users)} ${users.count === 1 ? 'has' : 'have'}`;
+
 const counted = (rows: readonly { count: bigint }[], most: number): Counted => {
   const count = Number(rows[0]?.count ?? 0);
   return { count: Math.min(count, most), isAtLeast: count > most };
