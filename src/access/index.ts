@@ -16,5 +16,6 @@ export { reportAccess } from './policies/report.ts';
 export { secondFactorMethods, type SecondFactorMethod } from './policies/schemas.ts';
 export { effectiveRoles, effectiveRolesOfMany, type EffectiveRole, type RoleReason } from './application-roles/effective-roles.ts';
 export { mayOpenApplication } from './application-access/may-open.ts';
+export { applicationClaims } from './application-claims/values.ts';
 export { authorize } from './authorize.ts';
 export { access } from './routes.ts';

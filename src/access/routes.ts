@@ -8,12 +8,14 @@ import { entityTag, ifMatchHeader } from '../core/http/entity-tag.ts';
 import { onUserClosing, onUserGuarded, rejectOutsideLimit } from '../directory/index.ts';
 import { administratorRoles } from './administrator-role-routes.ts';
 import { applicationAccess } from './application-access/plugin.ts';
+import { applicationClaimRoutes } from './application-claims/routes.ts';
 import { applicationRoles } from './application-roles/plugin.ts';
 import { administratorPage, administratorParams, administratorSchema, assignAdministratorRoleSchema, listAdministratorsQuery } from './administrator-schemas.ts';
 import { type Assignment, assignRole, keepLastOwner, loadAssignment, removeRole } from './administrators.ts';
 import { rejectActingOnHigher } from './authority.ts';
 import { administratorNotFound } from './errors.ts';
 import { listAdministrators } from './list-administrators.ts';
+import { decisionRoutes } from './decisions/routes.ts';
 import { accessPolicyRoutes } from './policies/routes.ts';
 import { defineOwnApis } from './scopes.ts';
 
@@ -28,7 +30,9 @@ export async function access(app: FastifyInstance, { core }: { core: Core }): Pr
   await app.register(administrators, { prefix: '/api/v1/administrators' });
   await app.register(administratorRoles);
   await app.register(accessPolicyRoutes, { core });
+  await app.register(decisionRoutes);
   await app.register(applicationAccess, { core });
+  await app.register(applicationClaimRoutes, { prefix: '/api/v1/applications/:applicationId/claims' });
   await app.register(applicationRoles, { core });
 }
 

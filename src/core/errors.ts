@@ -67,8 +67,8 @@ export class Problem extends Error {
 }
 
 /** 400: the request is not what the route takes; one entry for each field. */
-export const invalidParameters = (errors: FieldError[]) => new Problem({
-  status: 400, code: 'Params.Illegal', errors,
+export const invalidParameters = (errors: FieldError[], members: Record<string, unknown> = {}) => new Problem({
+  status: 400, code: 'Params.Illegal', errors, members,
   detail: errors.map((error) => `${error.field}: ${error.detail}`).join('; ').slice(0, 1000),
 });
 

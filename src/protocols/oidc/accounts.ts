@@ -1,6 +1,7 @@
 /** Users as the subject of tokens: who may still use theirs, and the claims of OpenID Connect Core §5.1. */
 import type { Account, ClaimsParameterMember, KoaContextWithOIDC } from 'oidc-provider';
 import { findUserById, isUserUsable, type User } from '../../directory/index.ts';
+import { withOwnClaims } from './own-claims.ts';
 import { contextOf } from './request-context.ts';
 import { mayHaveTokens, type TokenSource } from './token-access.ts';
 
@@ -12,9 +13,8 @@ export async function findAccount(ctx: KoaContextWithOIDC, userId: string, token
   return {
     accountId: userId,
     async claims(use: string, scope: string, claims: Record<string, ClaimsParameterMember | null>) {
-      if (!needsUser(ctx, use, scope, Object.keys(claims))) return { sub: userId };
-      const user = await findUserById(context, userId);
-      return user ? { sub: userId, ...userClaims(user) } : { sub: userId };
+      const user = needsUser(ctx, use, scope, Object.keys(claims)) ? await findUserById(context, userId) : undefined;
+      return withOwnClaims(ctx, { sub: userId, ...(user && userClaims(user)) }, use, userId);
     },
   };
 }

@@ -51,6 +51,14 @@ describe('oidc-provider, as we know it', () => {
     expect(source('helpers/process_response_types.js')).toContain('acr: ctx.oidc.acr');
   });
 
+  it('chooses claims in Claims.result, from what the account gave', () => {
+    expect((quietly() as unknown as { Claims: { prototype: { result: unknown } } }).Claims.prototype.result).toBeTypeOf('function');
+    expect(source('helpers/claims.js')).toContain('this.available = available;');
+    for (const file of ['models/id_token.js', 'actions/userinfo.js']) expect(source(file)).toMatch(/new (ctx\.oidc\.)?provider\.Claims\(/);
+    expect(source('helpers/account_claims.js')).toContain('...await ctx.oidc.account.claims(use, scope, claims, rejected)');
+    expect(source('models/formats/jwt.js')).toMatch(/const tokenPayload = \{\s+\.\.\.extra,/);
+  });
+
   it('resumes through Interaction.find, after the session was read', () => {
     expect(source('actions/authorization/resume.js')).toContain('await ctx.oidc.provider.Interaction.find(cookieId)');
     const stack = source('actions/authorization/index.js');

@@ -10,6 +10,7 @@ import { sha256 } from '../../core/secrets.ts';
 import { recordsOf } from './adapter.ts';
 import { answerByFormPost } from './pages.ts';
 import { requestedAcrValues } from './policy.ts';
+import { letOwnClaimsPass } from './own-claims.ts';
 import { limitApplication } from './rate-limit.ts';
 import { rejectForeignNetwork } from './token-access.ts';
 import { contextOf, currentProviderContext } from './request-context.ts';
@@ -23,6 +24,7 @@ export function adaptInternals(provider: Provider, instance: InstanceContext): v
   nameLevels(provider);
   takeIdTokensOnly(provider);
   keepNothingOfStrangers(provider);
+  letOwnClaimsPass(provider);
   internalsOf(provider).responseModes.set('form_post', answerByFormPost);
 }
 

@@ -3,6 +3,7 @@ import type { Configuration, KoaContextWithOIDC } from 'oidc-provider';
 import { acrName, type Level } from '../../authentication/index.ts';
 import type { InstanceContext } from '../../tenancy/index.ts';
 import { applicationOf, type Client } from './clients.ts';
+import { accessTokenClaims } from './own-claims.ts';
 import { initialAccessTokenSeconds } from './registration.ts';
 
 /** A page for people lives as long as its flow. */
@@ -38,12 +39,16 @@ export function lifetimes(instance: InstanceContext): NonNullable<Configuration[
   };
 }
 
-/** What access tokens say beside the standard's claims: how strong and how fresh the sign-in was (RFC 9068 §2.2.1, RFC 9470). */
-export async function extraTokenClaims(ctx: KoaContextWithOIDC | undefined, token: { kind: string; sessionUid?: string | undefined; expiresWithSession?: boolean | undefined; aud?: unknown }): Promise<Record<string, unknown> | undefined> {
+/**
+ * What access tokens say beside the standard's claims: how strong and how fresh the sign-in was (RFC 9068 §2.2.1,
+ * RFC 9470), and what the application is let know of the user (RFC 9068 §2.2.3.1).
+ */
+export async function extraTokenClaims(ctx: KoaContextWithOIDC | undefined, token: { kind: string; accountId?: string | undefined; sessionUid?: string | undefined; expiresWithSession?: boolean | undefined; aud?: unknown }): Promise<Record<string, unknown> | undefined> {
   if (!ctx || token.kind !== 'AccessToken') return undefined;
   const source = ctx.oidc.entities.AuthorizationCode ?? ctx.oidc.entities.RefreshToken ?? ctx.oidc.entities.DeviceCode;
   if (!source) return undefined;
   return {
+    ...(token.accountId !== undefined && await accessTokenClaims(ctx, token.accountId)),
     ...(source.acr !== undefined && { acr: source.acr }),
     ...(source.amr !== undefined && { amr: source.amr }),
     ...(source.authTime !== undefined && { auth_time: source.authTime }),

@@ -1,0 +1,120 @@
+/** What is configured for an application: checked when saved, compiled once, kept in memory. */
+import { createInstanceCache, type InstanceCache } from '../../core/cache.ts';
+import { perCore } from '../../core/core.ts';
+import { type FieldError, invalidParameters } from '../../core/errors.ts';
+import { type Expression, ExpressionError } from '../../core/expressions/index.ts';
+import { checkEntityTag } from '../../core/http/entity-tag.ts';
+import { append } from '../../events/index.ts';
+import { instanceContext, type InstanceContext } from '../../tenancy/index.ts';
+import { lockApplication } from '../application-access/settings.ts';
+import { claimsChanged, viewSettings } from './events.ts';
+import type { ClaimInput, PutClaims, TokenKind } from './schemas.ts';
+import { compileClaim, compileRoleMapping, visibleFields } from './variables.ts';
+
+export interface Claim {
+  readonly name: string;
+  readonly source: string;
+  readonly expression?: string;
+  readonly tokens: readonly TokenKind[];
+}
+
+export interface ClaimSettings { readonly roleMapping: string | null; readonly claims: readonly Claim[]; /** 0: nothing was ever configured. */ readonly version: number }
+
+export interface CompiledClaim extends Claim { readonly compiled?: Expression }
+/** One that cannot be compiled any more (this version knows less than the one it was saved with) gives nothing. */
+export interface CompiledClaims { readonly roleMapping: Expression | 'broken' | undefined; readonly claims: readonly CompiledClaim[]; readonly byToken: Readonly<Record<TokenKind, readonly CompiledClaim[]>> }
+
+const settingsCache = perCore((core): InstanceCache<CompiledClaims> => createInstanceCache<CompiledClaims>({
+  signals: core.signals, channel: 'access.application-claims', max: 20_000, ttlMs: 60_000,
+  load: async (instanceId, applicationId) => {
+    const context = await instanceContext(core, instanceId);
+    return context && compileSettings(await readClaimSettings(context, applicationId));
+  },
+}));
+
+/** Without I/O when known; true of any server's change within a second. */
+export const findClaims = (context: InstanceContext, applicationId: string): Promise<CompiledClaims | undefined> =>
+  settingsCache(context.core).get(context.instance.id, applicationId);
+
+/** Past the memory. */
+export async function readClaimSettings(context: InstanceContext, applicationId: string): Promise<ClaimSettings> {
+  const row = await context.db.applicationClaimSettings.findUnique({ where: { instanceId_applicationId: { instanceId: context.instance.id, applicationId } } });
+  return row ? { roleMapping: row.roleMapping, claims: row.claims as unknown as Claim[], version: row.version } : { roleMapping: null, claims: [], version: 0 };
+}
+
+/** @throws Problem 404, 412, 400 (an expression that does not compile, a name twice, a custom field that applications may not see) */
+export async function putClaimSettings(context: InstanceContext, applicationId: string, wanted: PutClaims, options: { ifMatch?: string | undefined } = {}): Promise<ClaimSettings> {
+  const { roleMapping, claims } = await checkClaims(context, wanted);
+  const after = await context.transaction(async (tx) => {
+    await lockApplication(tx, applicationId);
+    const before = await readClaimSettings(tx, applicationId);
+    checkEntityTag(options.ifMatch, before.version);
+    if (JSON.stringify(viewSettings(before)) === JSON.stringify(viewSettings({ ...before, roleMapping, claims }))) return before;
+    const written = { roleMapping, version: before.version + 1, updatedAt: tx.now(), claims: viewSettings({ ...before, claims }).claims };
+    await tx.db.applicationClaimSettings.upsert({ where: { instanceId_applicationId: { instanceId: tx.instance.id, applicationId } }, create: { applicationId, ...written }, update: written });
+    const changed = { roleMapping, claims, version: written.version };
+    await append(tx, claimsChanged(applicationId, before, changed));
+    await settingsCache(tx.core).invalidate(tx.db, tx.instance.id, applicationId);
+    return changed;
+  });
+  settingsCache(context.core).forget(context.instance.id, applicationId);
+  return after;
+}
+
+/** Fills in names and finds what is wrong, all at once. @throws Problem 400 */
+export async function checkClaims(context: InstanceContext, wanted: PutClaims): Promise<Omit<ClaimSettings, 'version'>> {
+  const errors: FieldError[] = [];
+  const positions: Record<string, ExpressionError['position']> = {};
+  const compile = (field: string, work: () => Expression): void => {
+    try {
+      work();
+    } catch (error) {
+      if (!(error instanceof ExpressionError)) throw error;
+      errors.push({ field, code: 'invalid', detail: describe(error) });
+      positions[field] = error.position;
+    }
+  };
+  const { roleMapping } = wanted;
+  if (roleMapping !== null) compile('roleMapping', () => compileRoleMapping(roleMapping));
+  const visible = await visibleFields(context);
+  const names = new Set<string>();
+  const claims = wanted.claims.map((claim, at): Claim => {
+    const name = claim.name ?? claim.source;
+    if (names.has(name)) errors.push({ field: `claims.${at}.name`, code: 'taken', detail: `${name} is named twice` });
+    names.add(name);
+    if (claim.expression !== undefined) compile(`claims.${at}.expression`, () => compileClaim(claim.expression ?? ''));
+    const field = customFieldOf(claim);
+    if (field !== undefined && !visible.has(field)) errors.push({ field: `claims.${at}.source`, code: 'unknown', detail: `there is no custom field ${field} that is visible to applications` });
+    return { name, source: claim.source, ...(claim.expression !== undefined && { expression: claim.expression }), tokens: claim.tokens };
+  });
+  if (errors.length > 0) throw invalidParameters(errors, { positions });
+  return { roleMapping, claims };
+}
+
+/** For people, in one line. */
+export const describe = ({ message, position: { line, column }, hint }: ExpressionError): string => `${message} (line ${line}, column ${column})${hint === undefined ? '' : ` ${hint}`}`;
+
+/** The key of the custom field that a claim is of. */
+export const customFieldOf = ({ source }: Pick<ClaimInput, 'source'>): string | undefined => /^attribute:dict\.(.+)$/.exec(source)?.[1];
+
+/** Nothing is thrown here: what cannot be compiled gives nothing. */
+export function compileSettings({ roleMapping, claims }: Omit<ClaimSettings, 'version'>): CompiledClaims {
+  const compiled = claims.map((claim): CompiledClaim => {
+    const expression = claim.expression === undefined ? undefined : orBroken(() => compileClaim(claim.expression ?? ''));
+    return expression === undefined || expression === 'broken' ? claim : { ...claim, compiled: expression };
+  });
+  const of = (kind: TokenKind) => compiled.filter(({ tokens }) => tokens.includes(kind));
+  return {
+    roleMapping: roleMapping === null ? undefined : orBroken(() => compileRoleMapping(roleMapping)),
+    claims: compiled, byToken: { id_token: of('id_token'), userinfo: of('userinfo'), access_token: of('access_token') },
+  };
+}
+
+function orBroken(work: () => Expression): Expression | 'broken' {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof ExpressionError) return 'broken';
+    throw error;
+  }
+}

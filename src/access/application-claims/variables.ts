@@ -1,0 +1,44 @@
+/** What role mappings and claims see, and as what type. */
+import type { Application } from '../../applications/index.ts';
+import { compileExpression, type Expression, type ExpressionType } from '../../core/expressions/index.ts';
+import { type ExpressionUser, findUserById, loadCustomFields, type Memberships, toExpressionUser } from '../../directory/index.ts';
+import type { InstanceContext } from '../../tenancy/index.ts';
+
+const strings: ExpressionType = { list: 'string' };
+
+const variables: Readonly<Record<string, ExpressionType>> = {
+  user: {
+    object: {
+      id: 'string', username: 'string', displayName: 'string', givenName: 'string', familyName: 'string', email: 'string', emailVerified: 'bool',
+      phone: 'string', locale: 'string', timeZone: 'string', externalId: 'string', status: 'string',
+      dict: { map: 'dyn' }, groups: strings, groupIds: strings, organizationalUnits: strings, organizationalUnitIds: strings,
+    },
+  },
+  /** Keys of the roles in effect. */
+  roles: strings,
+  /** Names. */
+  groups: strings,
+  application: { object: { id: 'string', clientId: 'string', name: 'string' } },
+};
+
+/** @throws ExpressionError */
+export const compileRoleMapping = (source: string): Expression => compileExpression(source, { variables, result: ['string', strings] });
+/** @throws ExpressionError */
+export const compileClaim = (source: string): Expression => compileExpression(source, { variables, result: 'dyn' });
+
+export type ClaimApplication = Pick<Application, 'id' | 'clientId' | 'name'>;
+
+/** The user as applications may know it: without custom fields that they are not to see. Undefined: there is none. */
+export async function visibleUser(context: InstanceContext, userId: string, memberships: Memberships): Promise<ExpressionUser | undefined> {
+  const user = await findUserById(context, userId);
+  if (!user) return undefined;
+  const whole = toExpressionUser(user, memberships, context.now());
+  const visible = await visibleFields(context);
+  return { ...whole, dict: Object.fromEntries(Object.entries(whole.dict).filter(([key]) => visible.has(key))) };
+}
+
+/** The keys of custom fields that applications may see. */
+export async function visibleFields(context: InstanceContext): Promise<ReadonlySet<string>> {
+  const fields = await loadCustomFields(context);
+  return new Set(fields.filter(({ state, visibleTo }) => state === 'active' && visibleTo === 'applications').map(({ key }) => key));
+}
