@@ -50,11 +50,11 @@ async function collect(context: InstanceContext, search: Search, from: Place, li
   const cut = (): { found: Place[]; next: Place } => ({ found: found.slice(0, limit), next: found[limit - 1] ?? from });
   let place = from;
   for (let samples = 0; samples === 0 || (samples < mostSamples && !hasTrigram(search.pattern)); samples += 1) {
-    const sample = await readSample(context, search, place, limit + 1 - found.length);
-    found.push(...sample.found);
+    found.push(...await readSample(context, search, place, limit + 1 - found.length));
     if (found.length > limit) return cut();
-    if (sample.isLast) return { found };
-    place = sample.last;
+    const last = await endOfSample(context, place);
+    if (!last) return { found };
+    place = last;
   }
   if (!hasTrigram(search.pattern)) return { found, next: place };
   for (let parts = 0; parts < mostParts; parts += 1) {
@@ -73,23 +73,24 @@ async function collect(context: InstanceContext, search: Search, from: Place, li
   return { found, next: place };
 }
 
-/** The next few thousand users, and which of them match. */
-async function readSample(context: InstanceContext, { pattern, conditions }: Search, from: Place, limit: number): Promise<{ found: Place[]; last: Place; isLast: boolean }> {
-  const rows = await context.db.$queryRaw<{ kind: 'found' | 'last'; shard: string; id: string; read: bigint }[]>`
-    WITH "sample" AS MATERIALIZED (
+/** Those of the next few thousand users who match. Read in order, so it stops when there are enough. */
+async function readSample(context: InstanceContext, { pattern, conditions }: Search, from: Place, limit: number): Promise<Place[]> {
+  // LIMIT within keeps PostgreSQL from joining all users first.
+  return context.db.$queryRaw<Place[]>`
+    SELECT "sample"."searchShard" AS "shard", "sample"."id" FROM (
       SELECT "searchShard", "id", "searchText" FROM "User"
        WHERE "instanceId" = ${context.instance.id} AND "recycledAt" IS NULL AND ("searchShard", "id") > (${from.shard}, ${from.id})
-       ORDER BY "searchShard", "id" LIMIT ${sampleSize}
-    ), "found" AS (
-      SELECT "sample"."searchShard", "sample"."id" FROM "sample" JOIN "User" AS "user" ON "user"."instanceId" = ${context.instance.id} AND "user"."id" = "sample"."id"
-       WHERE "sample"."searchText" LIKE ${pattern} AND ${conditions} ORDER BY "sample"."searchShard", "sample"."id" LIMIT ${limit}
-    )
-    SELECT 'found' AS "kind", "searchShard" AS "shard", "id", 0::bigint AS "read" FROM "found"
-    UNION ALL
-    (SELECT 'last', "searchShard", "id", (SELECT count(*) FROM "sample") FROM "sample" ORDER BY "searchShard" DESC, "id" DESC LIMIT 1)`;
-  const found = rows.filter(({ kind }) => kind === 'found').map(({ shard, id }) => ({ shard, id }));
-  const last = rows.find(({ kind }) => kind === 'last');
-  return { found: found.toSorted(compare), last: last ?? from, isLast: Number(last?.read ?? 0) < sampleSize };
+       ORDER BY "searchShard", "id" LIMIT ${sampleSize}) AS "sample"
+     CROSS JOIN LATERAL (SELECT 1 FROM "User" AS "user" WHERE "user"."instanceId" = ${context.instance.id} AND "user"."id" = "sample"."id" AND ${conditions} LIMIT 1) AS "meets"
+     WHERE "sample"."searchText" LIKE ${pattern} ORDER BY "sample"."searchShard", "sample"."id" LIMIT ${limit}`;
+}
+
+/** The last user of a sample; undefined when it reaches the end. */
+async function endOfSample(context: InstanceContext, from: Place): Promise<Place | undefined> {
+  const [last] = await context.db.$queryRaw<Place[]>`
+    SELECT "searchShard" AS "shard", "id" FROM "User" WHERE "instanceId" = ${context.instance.id} AND "recycledAt" IS NULL AND ("searchShard", "id") > (${from.shard}, ${from.id})
+     ORDER BY "searchShard", "id" LIMIT 1 OFFSET ${sampleSize - 1}`;
+  return last;
 }
 
 /** Those that the trigram index finds behind a place: in its part, or in all parts behind that. */
@@ -121,5 +122,3 @@ async function patternOf(context: InstanceContext, { search, startsWith }: UserF
 
 /** Whether the index can tell anything: three letters or digits in a row, or the start of a word after a known edge. */
 const hasTrigram = (pattern: string) => /[a-z0-9]{3}|\n[a-z0-9]|\|[0-9a-f]/.test(pattern);
-
-const compare = (a: Place, b: Place) => (a.shard === b.shard ? (a.id < b.id ? -1 : 1) : a.shard < b.shard ? -1 : 1);
