@@ -22,6 +22,8 @@ refused. Refusals are \`application/problem+json\` (RFC 9457) with a stable \`co
 
 const tags = [
   { name: 'Users', description: 'People of the instance.' },
+  { name: 'Organizational units', description: 'The tree of the organization, and which users are in which of its units.' },
+  { name: 'Groups', description: 'Groups of users: by hand or by a rule, and nested.' },
   { name: 'Sessions', description: 'Where people are signed in; ending a session notifies its applications.' },
   { name: 'Applications', description: 'OpenID Connect and OAuth applications, their secrets, and what they may ask of resource servers.' },
   { name: 'Resource servers', description: 'The APIs that accept our access tokens (RFC 8707, RFC 9068), and their scopes.' },

@@ -18,9 +18,9 @@ export async function beginRuleRun(tx: InstanceContext, groupId: string): Promis
   await tx.core.jobs.enqueue(tx.db, ruleJob, { instanceId, groupId }, { singletonKey: `${instanceId}/${groupId}` });
 }
 
-/** The rules that speak of something which changed for many users at once, such as the name of a unit. */
-export async function beginRunsOfRulesWith(tx: InstanceContext, word: 'organizationalUnits' | 'dict'): Promise<void> {
-  const groups = await tx.db.group.findMany({ where: { kind: 'dynamic', rule: { contains: word } }, select: { id: true }, orderBy: { id: 'asc' } });
+/** After a unit was renamed, which is a change of all its members: for the rules that ask for names of units. */
+export async function beginRunsForUnitNames(tx: InstanceContext): Promise<void> {
+  const groups = await tx.db.group.findMany({ where: { kind: 'dynamic', rule: { contains: 'organizationalUnits' } }, select: { id: true }, orderBy: { id: 'asc' } });
   for (const { id } of groups) await beginRuleRun(tx, id);
 }
 

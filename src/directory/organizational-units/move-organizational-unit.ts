@@ -49,7 +49,8 @@ async function movePaths(tx: InstanceContext, unit: OrganizationalUnit, target: 
     SELECT max(length("path") - length(replace("path", '/', ''))) AS "slashes" FROM "OrganizationalUnit" WHERE "instanceId" = ${instanceId} AND "path" >= ${unit.path} AND "path" < ${end}`;
   const deepestBelow = (row?.slashes ?? 0) - 1 - depthOf(unit) + 1;
   if (depthOf(target) + deepestBelow > deepest) throw treeTooDeep(deepest);
+  const start = `${target.path}${unit.id}/`;
   await tx.db.$executeRaw`
-    UPDATE "OrganizationalUnit" SET "path" = ${`${target.path}${unit.id}/`} || substr("path", ${unit.path.length + 1}::int), "version" = "version" + 1
+    UPDATE "OrganizationalUnit" SET "path" = ${start} || substr("path", ${unit.path.length + 1}::int), "version" = "version" + 1
      WHERE "instanceId" = ${instanceId} AND "path" >= ${unit.path} AND "path" < ${end}`;
 }

@@ -4,7 +4,7 @@ import { checkEntityTag } from '../../core/http/entity-tag.ts';
 import { newId } from '../../core/ids.ts';
 import { append } from '../../events/index.ts';
 import { key, type InstanceContext } from '../../tenancy/index.ts';
-import { beginRunsOfRulesWith } from '../groups/rule-runs.ts';
+import { beginRunsForUnitNames } from '../groups/rule-runs.ts';
 import { foldIdentifier } from '../identifiers.ts';
 import { rejectInUse } from '../in-use.ts';
 import { lockTree } from '../locks.ts';
@@ -55,7 +55,7 @@ export async function updateOrganizationalUnit(context: InstanceContext, id: str
     const renamed = before.name !== after.name;
     if (renamed) {
       await announceMemberships(tx, 'everybody');
-      await beginRunsOfRulesWith(tx, 'organizationalUnits');
+      await beginRunsForUnitNames(tx);
     }
     return { renamed, after };
   }));
