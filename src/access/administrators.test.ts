@@ -189,7 +189,6 @@ describe('attack: admin.delegate-escalation: nobody gives more than they hold', 
     expect((await as(actor, 'DELETE', `/administrators/${auditor}/roles/auditor`)).status).toBe(403);
     expect((await as(actor, 'PUT', `/administrators/${auditor}/roles/auditor`, { organizationalUnitIds: [finance.id] })).status).toBe(403);
     expect((await as(owner, 'POST', `/users/${auditor}/disable`)).status).toBe(200);
-    expect((await as(owner, 'POST', `/users/${owner}/disable`)).status).toBe(200);      // an owner beside the first one
   });
 
   it('a user manager acts on no administrator, not even on one who holds less', async () => {

@@ -60,13 +60,13 @@ export async function rejectOutsideLimit(context: InstanceContext, userId: strin
 
 /**
  * Before users are changed.
- * @throws Problem 404 when one is outside the limit, 403 when one is in a unit outside of it, too
+ * @throws what `absent` makes (404) when one is outside the limit, Problem 403 when one is in a unit outside of it, too
  */
-export async function rejectChangeOutsideLimit(context: InstanceContext, userIds: readonly string[]): Promise<void> {
+export async function rejectChangeOutsideLimit(context: InstanceContext, userIds: readonly string[], absent: () => Error = userNotFound): Promise<void> {
   const places = await placesOf(context, userIds);
   if (places === undefined) return;
   const within = new Set(places.filter((place) => place.within).map(({ userId }) => userId));
-  if (userIds.some((userId) => !within.has(userId))) throw userNotFound();
+  if (userIds.some((userId) => !within.has(userId))) throw absent();
   if (places.some((place) => !place.wholly)) throw alsoElsewhere();
 }
 

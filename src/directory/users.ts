@@ -11,7 +11,7 @@ import { userStatusChanged, userUpdated } from './events.ts';
 import { keepDynamicGroups } from './groups/keep-dynamic-groups.ts';
 import { guardUsers } from './guards.ts';
 import { foldIdentifier, foldPhone } from './identifiers.ts';
-import { rejectChangeOutsideLimit } from './limits.ts';
+import { rejectChangeOutsideLimit, rejectOutsideLimit } from './limits.ts';
 import { insertUsers, type Proven } from './new-users.ts';
 import { profileOf } from './profile.ts';
 import { refusingTwins } from './refusing-twins.ts';
@@ -32,10 +32,11 @@ export function createUser(context: InstanceContext, user: CreateUser, proven: P
   }));
 }
 
-/** @throws Problem 404 */
+/** @throws Problem 404, also for a user whom a limited administrator may not see */
 export async function loadUser(context: InstanceContext, userId: string): Promise<User> {
   const user = await findUserById(context, userId);
   if (!user) throw userNotFound();
+  await rejectOutsideLimit(context, userId);
   return user;
 }
 
@@ -100,7 +101,7 @@ export function updateUser(context: InstanceContext, userId: string, change: Upd
 }
 
 /** What lets somebody in as the user, or shuts the user out. */
-const lettingIn = ['username', 'email', 'phone', 'expiresAt'] as const;
+const lettingIn = ['username', 'email', 'phone', 'externalId', 'expiresAt'] as const;
 
 export const enableUser = (context: InstanceContext, userId: string, ifMatch?: string) => setStatus(context, userId, { status: 'enabled', how: 'enabled', ifMatch });
 /** Sessions and tokens end with it (closing.ts). @throws Problem 404, 409 (the last owner) */
@@ -114,10 +115,12 @@ export async function noteSignIn(tx: InstanceContext, userId: string): Promise<v
   await tx.db.user.updateMany({ where: { id: userId }, data: { lastSignInAt: tx.now() } });
 }
 
-/** Reads with a row lock, so that what a change finds is the truth until it commits. @throws Problem 404 */
+/** Reads with a row lock, so that what a change finds is the truth until it commits. @throws Problem 404, 403 (limits.ts) */
 export async function loadUserForUpdate(tx: InstanceContext, userId: string): Promise<User> {
   await tx.db.$queryRaw`SELECT 1 FROM "User" WHERE "instanceId" = ${tx.instance.id} AND "id" = ${userId} FOR UPDATE`;
-  return loadUser(tx, userId);
+  const user = await loadUser(tx, userId);
+  await rejectChangeOutsideLimit(tx, [userId]);
+  return user;
 }
 
 interface StatusChange { status: UserStatus; how: 'enabled' | 'disabled' | 'locked' | 'unlocked'; onlyFrom?: UserStatus; ifMatch: string | undefined }

@@ -6,6 +6,7 @@ import type { DeclaredRoute } from '../../src/core/http/access.ts';
 import { type InstanceContext, withPrincipal } from '../../src/tenancy/index.ts';
 import sharp from 'sharp';
 import { type Browser, createBrowser } from './browser.ts';
+import { completeParameters } from './complete-world.ts';
 import { authorizeCode, authorizeUrl, createClient, createPerson, createPkce, type Person, post, type TestClient } from './oidc.ts';
 import { type RawAnswer, sendRaw } from './raw-request.ts';
 import type { TestServer } from './server.ts';
@@ -70,12 +71,12 @@ export async function createWorld(server: TestServer, instance: InstanceContext)
 
   return {
     context, issuer, machine, token, client, person, browser, api,
-    parameters: {
-      userId: person.user.id, applicationId: client.application.id, secretId: secret.id, resourceServerId: resource.id, sessionId: session.id,
+    parameters: await completeParameters(server.app.declaredRoutes, api, {
+      userId: person.user.id, subjectId: person.user.id, applicationId: client.application.id, secretId: secret.id, resourceServerId: resource.id, sessionId: session.id,
       eventId: event.id, keyId: key.id, domainId: String(domain.body['id']), role: 'owner', instanceId: context.instance.id, instance: context.instance.id,
       flowId: new URL(page.url).pathname.split('/').at(-1) ?? '', token: setup.token, file: `${String(branding.body['logoHash'])}.png`,
-      uid: resume.split('/').at(-1) ?? '', clientId: client.clientId, colour: '0b5fff',
-    },
+      uid: resume.split('/').at(-1) ?? '', clientId: client.clientId, colour: '0b5fff', month: new Date().toISOString().slice(0, 7), planId: 'free',
+    }),
   };
 }
 

@@ -116,7 +116,7 @@ async function loadForUpdate(tx: InstanceContext, invitationId: string): Promise
   // The user first, as everybody who changes users does: two of them cannot deadlock.
   const { userId } = await loadInvitation(tx, invitationId);
   await loadUserForUpdate(tx, userId).catch(() => { throw invitationNotFound(); });
-  await rejectChangeOutsideLimit(tx, [userId]);
+  await rejectChangeOutsideLimit(tx, [userId], invitationNotFound);
   return loadInvitation(tx, invitationId);
 }
 
