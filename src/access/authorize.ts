@@ -7,7 +7,7 @@ import type { Core } from '../core/core.ts';
 import { Problem } from '../core/errors.ts';
 import type { RouteAccess } from '../core/http/access.ts';
 import { rateLimitHeaders } from '../core/rate-limit.ts';
-import { firstInstanceId, hasInstanceContext, instanceContext, type InstanceContext, type Principal, withPrincipal } from '../tenancy/index.ts';
+import { countUse, firstInstanceId, hasInstanceContext, instanceContext, type InstanceContext, type Principal, withPrincipal } from '../tenancy/index.ts';
 import { loadPrincipal, verifyAccessToken, type VerifiedToken } from './bearer.ts';
 import { checkContentType } from './content-type.ts';
 import { checkDpopProof } from './dpop-proof.ts';
@@ -51,9 +51,16 @@ async function admit(request: FastifyRequest, reply: FastifyReply, access: Admit
   const decision = await takeForApplication(context, application);
   if (!decision.allowed) throw rateLimited(decision);
   reply.headers(rateLimitHeaders(decision));
-  if ('scopes' in principal && !principal.scopes.includes(access.scope)) throw scopeMissing(access.scope);
+  if ('scopes' in principal && !principal.scopes.includes(access.scope) && !isAboutItself(principal, access)) throw scopeMissing(access.scope);
   // An application's permissions are its scopes; a person needs to be an administrator besides.
   request.instanceContext = withPrincipal(context, principal.kind === 'user' ? limitPerson(principal, access, rights) : principal);
+  // Not those of the platform: whoever gives plans is not stopped by one.
+  if (access.credential === 'bearer') await countUse(context, 'apiCalls');
+}
+
+/** An application that asks about nothing but itself, where the route keeps to that. */
+function isAboutItself(principal: Principal, access: AdmittingAccess): boolean {
+  return principal.kind === 'application' && access.credential === 'bearer' && access.ownScope !== undefined && principal.scopes.includes(access.ownScope);
 }
 
 /** The person as the route sees them: with the parts of the tree in which they may do this, where it is not all. */

@@ -31,8 +31,8 @@ const nowhere = '/-';
 /** The server's own paths that belong to the console's host where there is one. */
 const consolePaths = /^\/(console|platform)(\/|$)/;
 
-/** RFC 8414 §3.1 puts the well-known part before the issuer's path; OpenID Connect Discovery §4 behind it. */
-const wellKnownBefore = /^\/\.well-known\/(oauth-authorization-server|openid-configuration)\/t\/([^/]*)$/;
+/** RFC 8414 §3.1 and AuthZEN §9.2.1 put the well-known part before the issuer's path; OpenID Connect Discovery §4 behind it. */
+const wellKnownBefore = /^\/\.well-known\/(oauth-authorization-server|openid-configuration|authzen-configuration)\/t\/([^/]*)$/;
 
 /**
  * Encoded slashes, dots and percent signs, encoded letters and digits (RFC 3986 §2.3: never to be made), backslashes,

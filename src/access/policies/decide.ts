@@ -10,7 +10,7 @@ export interface AccessRequest extends Pick<AccessFacts, 'userId' | 'application
   /** Of the person; default: the context's. Say so where the request comes from a program of somebody else. */
   readonly address?: string | undefined;
   readonly userAgent?: string | undefined;
-  readonly session: SessionFacts;
+  readonly session: SessionFacts | undefined;
 }
 
 /** Without I/O once policies, zones and memberships are known. Never throws for what a policy does: it decides on the safe side. */

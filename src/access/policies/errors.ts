@@ -14,6 +14,6 @@ export interface LockedOut { readonly userId: string; readonly username: string;
 /** 409: nobody could undo it any more. */
 export const locksOut = (owners: readonly LockedOut[], address: string | undefined) => new Problem({
   status: 409, code: 'Operation.Failure.Access.Policy.Locks.Out', members: { owners: owners.slice(0, 5) },
-  detail: `After this change no owner could sign in to the console from your address (${address ?? 'unknown'}). ${owners[0] === undefined ? 'There is no owner who may sign in.' : `${owners[0].username}: ${owners[0].because}.`} `
+  detail: `After this change no owner could sign in to the console from your address (${address ?? 'unknown'}). ${owners[0] === undefined ? '' : `${owners[0].username}: ${owners[0].because}.`} `
     + 'Take an owner out (exclude.users), or begin with status report_only.',
 });

@@ -51,7 +51,8 @@ export async function rejectLockOut(tx: InstanceContext, defaultEffect = tx.inst
     const asks = decision.decision === 'second_factor' ? `asks for a second factor (${decision.secondFactor?.methods.join(', ') ?? ''}) that nobody can show here yet` : 'denies';
     lockedOut.push({ userId, username, because: `${decision.policy ? `the policy "${decision.policy.name}" (priority ${decision.policy.priority})` : 'the default'} ${asks}: ${decision.because}` });
   }
-  throw locksOut(lockedOut, tx.address);
+  // An instance that nobody owns is managed by programs alone: there is nobody to lock out.
+  if (lockedOut.length > 0) throw locksOut(lockedOut, tx.address);
 }
 
 /** Owners who may act at all; the oldest first. */

@@ -14,13 +14,14 @@ export interface AccessFacts {
   readonly address: string | undefined;
   readonly userAgent: string | undefined;
   readonly now: Date;
-  readonly session: SessionFacts;
+  /** Undefined: nothing is known of it, and conditions about it fail. */
+  readonly session: SessionFacts | undefined;
 }
 
 export interface SessionFacts {
-  readonly acr: string;
+  readonly acr: string | undefined;
   /** RFC 8176. */
-  readonly amr: readonly string[];
+  readonly amr: readonly string[] | undefined;
   /** The last active proof; undefined: nothing was proven yet. */
   readonly authTime: Date | undefined;
 }
@@ -59,6 +60,6 @@ export function conditionValues(facts: AccessFacts, zones: { names: readonly str
       address: facts.address ?? '', zones: zones.names, zoneIds: zones.ids, userAgent: facts.userAgent ?? '',
       time: now, hour: now.getUTCHours(), weekday: now.getUTCDay() || 7,
     },
-    session: { acr: session.acr, amr: session.amr, authAge: session.authTime ? Math.max(0, Math.floor((now.getTime() - session.authTime.getTime()) / 1_000)) : 0 },
+    session: { acr: session?.acr, amr: session?.amr, authAge: session?.authTime && Math.max(0, Math.floor((now.getTime() - session.authTime.getTime()) / 1_000)) },
   };
 }

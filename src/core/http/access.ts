@@ -7,9 +7,10 @@ import type { FastifyInstance, RouteOptions } from 'fastify';
 export type RouteAccess =
   /**
    * A bearer token of this instance's management API with the scope; an administrator also needs the permission. One who
-   * has it in some organizational units only is refused, unless `limit` says that the route keeps to them.
+   * has it in some organizational units only is refused, unless `limit` says that the route keeps to them. An application
+   * may come with `ownScope` instead: then the route answers about that application alone.
    */
-  | { credential: 'bearer'; scope: string; permission: string; limit?: 'organizational-units' }
+  | { credential: 'bearer'; scope: string; permission: string; limit?: 'organizational-units'; ownScope?: string }
   /** A bearer token of the platform API (a management client or owner of the first instance). */
   | { credential: 'platform'; scope: string }
   /** A person's browser: top-level navigations only, bound by our cookies and form token. Never an API. */

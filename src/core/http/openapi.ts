@@ -22,7 +22,7 @@ export const openApi = fastifyPlugin(async (app: FastifyInstance, { core }: { co
   const scopes = { management: new Set<string>(), platform: new Set<string>() };
   app.addHook('onRoute', ({ config }) => {
     const access = config?.access;
-    if (access?.credential === 'bearer') scopes.management.add(access.scope);
+    if (access?.credential === 'bearer') for (const scope of [access.scope, access.ownScope]) if (scope !== undefined) scopes.management.add(scope);
     if (access?.credential === 'platform') scopes.platform.add(access.scope);
   });
 
@@ -70,7 +70,7 @@ function isDescribed(access: RouteAccess, schema: RouteOptions['schema']): boole
 
 function securityOf(access: RouteAccess): Record<string, string[]>[] {
   switch (access.credential) {
-    case 'bearer': return [{ management: [access.scope] }, { accessToken: [] }];
+    case 'bearer': return [{ management: [access.scope] }, ...(access.ownScope === undefined ? [] : [{ management: [access.ownScope] }]), { accessToken: [] }];
     case 'platform': return [{ platform: [access.scope] }, { accessToken: [] }];
     case 'protocol': return [{ client: [] }];
     case 'operator': return [{ operator: [] }];
