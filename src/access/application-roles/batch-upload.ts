@@ -32,7 +32,7 @@ export async function receiveBatch(context: InstanceContext, applicationId: stri
     const { lines, chunks } = await storeChunks(context, batch.id, upload);
     return await context.transaction(async (tx) => {
       const before = await lockBatch(tx, batch.id);
-      if (before?.status !== 'receiving') throw batchUnreadable('The batch was cancelled while it was received.');
+      if (before?.status !== 'receiving') throw wasCancelled();
       const after = await tx.db.roleBatch.update({ where: key(tx, batch.id), data: { status: 'waiting', received: lines, chunks, progressedAt: tx.now() } });
       await append(tx, { type: 'role_batch.received', subject: { type: 'role_batch', id: batch.id }, after: viewBatch(after) });
       await tx.core.jobs.enqueue(tx.db, batchJob, { instanceId: tx.instance.id, batchId: batch.id }, { singletonKey: batch.id });
@@ -43,6 +43,8 @@ export async function receiveBatch(context: InstanceContext, applicationId: stri
     throw error;
   }
 }
+
+const wasCancelled = () => batchUnreadable('The batch was cancelled while it was received.');
 
 function beginBatch(context: InstanceContext, applicationId: string, operation: Operation): Promise<RoleBatchRow> {
   return context.transaction(async (tx) => {
@@ -67,8 +69,11 @@ async function storeChunks(context: InstanceContext, batchId: string, upload: Up
   let chunks = 0;
   async function store(chunk: Chunk | undefined): Promise<void> {
     if (!chunk) return;
-    await context.db.roleBatchChunk.create({ data: { batchId, number: chunks, firstLine: chunk.firstLine, lines: chunk.text } });
-    await context.db.roleBatch.updateMany({ where: { id: batchId, status: 'receiving' }, data: { received: cutter.count, progressedAt: context.now() } });
+    await context.transaction(async (tx) => {
+      const { count } = await tx.db.roleBatch.updateMany({ where: { id: batchId, status: 'receiving' }, data: { received: cutter.count, progressedAt: tx.now() } });
+      if (count === 0) throw wasCancelled();
+      await tx.db.roleBatchChunk.create({ data: { batchId, number: chunks, firstLine: chunk.firstLine, lines: chunk.text } });
+    });
     chunks += 1;
   }
   for await (const bytes of readable(upload)) {
@@ -155,11 +160,12 @@ class LineCutter {
     this.#gatheredBytes += this.#partialLength + 1;
     this.#partialLength = 0;
     this.#line += 1;
+    // Empty ones count here: a small packed file can hold any number of them.
+    if (this.#line > mostLines) throw batchTooLarge(`The upload has more than ${mostLines} lines; send it in parts.`);
     this.#gathered.push(line);
     if (line.trim() === '') return;
     this.count += 1;
     this.#gatheredCount += 1;
-    if (this.count > mostLines) throw batchTooLarge(`The upload has more than ${mostLines} lines; send it in parts.`);
   }
 }
 
