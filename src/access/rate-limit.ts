@@ -3,7 +3,7 @@ import { networkOf } from '../core/addresses.ts';
 import { type Problem, tooManyRequests } from '../core/errors.ts';
 import { type RateDecision, rateLimitHeaders } from '../core/rate-limit.ts';
 import type { Application } from '../applications/index.ts';
-import type { InstanceContext } from '../tenancy/index.ts';
+import { type InstanceContext, limitBucket } from '../tenancy/index.ts';
 
 type LimitedApplication = Pick<Application, 'id' | 'rateLimitPerSecond' | 'rateLimitBurst'>;
 
@@ -20,11 +20,11 @@ export async function takeForPublicApplication(context: InstanceContext, applica
   return takeFrom(context, application, `application:${context.instance.id}:${application.id}:${networkOf(context.address)}`);
 }
 
-function takeFrom(context: InstanceContext, application: LimitedApplication, bucket: string): Promise<RateDecision> | RateDecision {
+async function takeFrom(context: InstanceContext, application: LimitedApplication, bucket: string): Promise<RateDecision> {
   const { applicationPerSecond, applicationBurst } = context.instance.settings.rateLimit;
-  return context.core.rateLimiter.take(bucket, {
+  return context.core.rateLimiter.take(bucket, await limitBucket(context, {
     ratePerSecond: application.rateLimitPerSecond ?? applicationPerSecond, burst: application.rateLimitBurst ?? applicationBurst,
-  });
+  }));
 }
 
 /** Takes one request from the bucket of the client's address in this instance. */

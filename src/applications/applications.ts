@@ -4,7 +4,7 @@ import { checkEntityTag } from '../core/http/entity-tag.ts';
 import { newId } from '../core/ids.ts';
 import { append, type NewEvent } from '../events/index.ts';
 import type { Prisma } from '../generated/prisma/client.ts';
-import { isOwnAddress, key, type InstanceContext } from '../tenancy/index.ts';
+import { isOwnAddress, key, type InstanceContext, releaseQuota, takeQuota } from '../tenancy/index.ts';
 import { announceApplication, findApplicationId, findKnownApplication, forgetApplication } from './application-cache.ts';
 import { loadApplicationForUpdate } from './application-lock.ts';
 import { fromRow, type Application } from './application.ts';
@@ -28,7 +28,7 @@ export interface ApplicationOrigin {
 
 /**
  * Registers an application. One that authenticates with a secret gets its first one, known only now.
- * @throws Problem 400 (settings that do not go together), 409 (clientId taken)
+ * @throws Problem 400 (settings that do not go together), 403 (the plan allows no more), 409 (clientId taken)
  */
 export async function createApplication(
   context: InstanceContext, { oidc, clientId, ...profile }: CreateApplication, origin: ApplicationOrigin = {},
@@ -39,6 +39,7 @@ export async function createApplication(
   try {
     return await context.transaction(async (tx) => {
       const now = tx.now();
+      if (!origin.builtIn) await takeQuota(tx, quotaOf(profile.kind));
       const row = await tx.db.application.create({
         data: {
           name: profile.name, description: profile.description ?? null, kind: profile.kind, protocol: profile.protocol ?? 'oidc',
@@ -119,7 +120,9 @@ export async function deleteApplication(context: InstanceContext, applicationId:
     const before = await loadApplicationForUpdate(tx, applicationId);
     checkEntityTag(options.ifMatch, before.version);
     if (before.builtIn) throw builtInStays('application');
+    await rejectTakeOver(tx, applicationId);
     await tx.db.application.delete({ where: key(tx, applicationId) });
+    await releaseQuota(tx, quotaOf(before.kind));
     await append(tx, events.applicationDeleted(before));
     await announceApplication(tx, applicationId, before.clientId);
     return before;
@@ -130,6 +133,7 @@ export async function deleteApplication(context: InstanceContext, applicationId:
 function setEnabled(context: InstanceContext, applicationId: string, enabled: boolean): Promise<Application> {
   return changing(context, applicationId, async (tx, before) => {
     if (before.enabled === enabled) return { after: before };
+    await rejectTakeOver(tx, applicationId);
     const after = await write(tx, before, { enabled });
     return { after, event: enabled ? events.applicationEnabled(before, after) : events.applicationDisabled(before, after) };
   });
@@ -151,6 +155,8 @@ async function changing(
 async function write(tx: InstanceContext, before: Application, change: Prisma.ApplicationUpdateInput): Promise<Application> {
   return fromRow(await tx.db.application.update({ where: key(tx, before.id), data: { ...change, version: before.version + 1, updatedAt: tx.now() } }));
 }
+
+const quotaOf = (kind: ApplicationKind) => (kind === 'machine' ? 'machineApplications' : 'applications');
 
 type IsKept = (url: URL) => boolean;
 

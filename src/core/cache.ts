@@ -5,6 +5,11 @@ import type { Signals, SignalTransaction } from './signals.ts';
 export interface InstanceCache<Value> {
   /** Returns the kept value or loads it; callers that come meanwhile share one load. A failed load is not kept. */
   get(instanceId: string, key: string): Promise<Value | undefined>;
+  /**
+   * The kept value; where there is none, what `read` finds. For callers that may be inside of a transaction: if each of
+   * them waited for a second connection, none would come free. The value for the next ones is loaded meanwhile.
+   */
+  getThrough(instanceId: string, key: string, read: () => Promise<Value>): Promise<Value>;
   /** Forgets here and now, also the result of a load still running. Other servers are told by `invalidate`. */
   forget(instanceId: string, key: string): void;
   forgetInstance(instanceId: string): void;
@@ -86,6 +91,13 @@ export function createInstanceCache<Value extends NonNullable<unknown>>(options:
       if (value !== undefined) return value;
       if (absent.get(id)) return undefined;
       return loads.get(id) ?? startLoad(instanceId, key);
+    },
+    async getThrough(instanceId, key, read) {
+      const id = entryId(instanceId, key);
+      const value = values.get(id);
+      if (value !== undefined) return value;
+      if (!loads.has(id)) void startLoad(instanceId, key).catch(() => undefined); // who needs it next sees the failure
+      return read();
     },
     forget,
     forgetInstance,

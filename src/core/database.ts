@@ -35,9 +35,9 @@ export function openDatabase(options: {
   });
 }
 
-/** Models that carry `instanceId`. `Instance` itself is scoped by its id; `ServerRecord` is for no instance. */
+/** Models that carry `instanceId`. `Instance` itself is scoped by its id; `ServerRecord` and `Plan` are for no instance. */
 export const scopedModels: ReadonlySet<string> = new Set(
-  Object.values(Prisma.ModelName).filter((model) => model !== 'Instance' && model !== 'ServerRecord'));
+  Object.values(Prisma.ModelName).filter((model) => model !== 'Instance' && model !== 'ServerRecord' && model !== 'Plan'));
 
 type Arguments = { where?: Record<string, unknown>; data?: unknown; create?: unknown; update?: unknown };
 

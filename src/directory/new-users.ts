@@ -3,7 +3,7 @@ import { Problem } from '../core/errors.ts';
 import { newId } from '../core/ids.ts';
 import { append } from '../events/index.ts';
 import type { Prisma } from '../generated/prisma/client.ts';
-import type { InstanceContext } from '../tenancy/index.ts';
+import { type InstanceContext, takeUpToQuota } from '../tenancy/index.ts';
 import { findTakenIdentifiers, identifierKeys } from './claim-identifiers.ts';
 import { customFieldTaken } from './custom-fields/errors.ts';
 import { applyValues, fieldsForChange, findTakenValues, storeValues, valueRows, type StoredValues } from './custom-fields/values.ts';
@@ -45,7 +45,11 @@ export async function insertUsers(tx: InstanceContext, users: readonly CreateUse
     return { wanted, row: rowOf(tx, userId, wanted, proven, values.values), values };
   }));
   const refused = await findRefusals(tx, prepared.filter((each): each is Prepared => 'row' in each));
-  const outcome = prepared.map((each): Prepared | Problem => ('row' in each ? refused.get(each.row.id) ?? each : each));
+  const wanted = prepared.map((each): Prepared | Problem => ('row' in each ? refused.get(each.row.id) ?? each : each));
+  // After all names are claimed: from here to the commit others wait for the counter, where there is one.
+  const { granted, refusal } = await takeUpToQuota(tx, 'users', wanted.filter((each) => 'row' in each).length);
+  let room = granted;
+  const outcome = wanted.map((each) => ('row' in each && refusal && (room -= 1) < 0 ? refusal : each));
   const accepted = outcome.filter((each): each is Prepared => 'row' in each);
   const created = accepted.length === 0 ? [] : await write(tx, accepted);
   const byId = new Map(created.map((user) => [user.id, user]));

@@ -8,7 +8,7 @@ import { decodeCursor, pageFrom } from '../core/http/paging.ts';
 import { append } from '../events/index.ts';
 import type { User as UserRow } from '../generated/prisma/client.ts';
 import { Prisma } from '../generated/prisma/client.ts';
-import { key, type InstanceContext } from '../tenancy/index.ts';
+import { key, type InstanceContext, releaseQuota } from '../tenancy/index.ts';
 import { closeUser } from './closing.ts';
 import { userNotFound } from './errors.ts';
 import { userErased, userRecycled, userRestored } from './events.ts';
@@ -124,7 +124,8 @@ export async function eraseDueUsers(context: InstanceContext, portion = 200): Pr
 /** Everything that refers to a user goes by the references of the database. */
 async function erase(tx: InstanceContext, userIds: readonly string[]): Promise<void> {
   if (userIds.length === 0) return;
-  await tx.db.user.deleteMany({ where: { id: { in: [...userIds] } } });
+  const { count } = await tx.db.user.deleteMany({ where: { id: { in: [...userIds] } } });
+  await releaseQuota(tx, 'users', count);
   await append(tx, ...userIds.map(userErased));
   await changedFor(tx, userIds);
 }

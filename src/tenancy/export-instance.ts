@@ -18,7 +18,7 @@ const models: Readonly<Record<Exclude<Prisma.ModelName, 'Instance' | 'ServerReco
   InstanceDomain: { key: ['id'], omit: ['verificationToken'] },
   InstanceImage: { key: ['hash'] },
   SigningKey: { key: ['id'], omit: ['sealedPrivateJwk'] },
-  User: { key: ['id'], omit: ['searchShard', 'searchText'] },
+  User: { key: ['id'], omit: ['searchShard', 'searchText', 'displayNameKey'] },
   CustomField: { key: ['id'] },
   Invitation: { key: ['id'], omit: ['tokenHash'] },
   OrganizationalUnit: { key: ['id'] },

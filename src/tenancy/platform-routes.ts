@@ -1,4 +1,4 @@
-/** `/platform/v1/instances`: for the operator of the server. Tokens come from the first instance. */
+/** `/platform/v1/instances` and `/plans`: for the operator of the server. Tokens come from the first instance. */
 import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
@@ -15,6 +15,7 @@ import { deleteInstance } from './delete-instance.ts';
 import { instanceNotFound, instanceSharesOrigin } from './errors.ts';
 import { exportInstance } from './export-instance.ts';
 import { createInstance, listInstances, loadInstanceRow, renameInstance, resumeInstance, suspendInstance, toInstance } from './instances.ts';
+import { planRoutes } from './plans/platform-routes.ts';
 import { createdInstance, createInstanceBody, type FirstAdministrator, instancePage, instanceParams, instanceSchema, listInstancesQuery, renameInstanceBody } from './schemas.ts';
 
 export interface PlatformOptions {
@@ -32,6 +33,7 @@ export async function platform(app: FastifyInstance, { core, createFirstAdminist
   const tags = ['Platform'];
   const path = '/platform/v1/instances';
   const onePath = `${path}/:instanceId`;
+  await app.register(planRoutes, { core, contextOf: (request: FastifyRequest, id: string) => contextOf(core, request, id) });
 
   routes.get(path, {
     schema: { operationId: 'listInstances', summary: 'List instances', tags, querystring: listInstancesQuery, response: answers({ 200: instancePage }) },

@@ -6,7 +6,7 @@ import { acceptInvitation, noteSignIn } from '../../directory/index.ts';
 import { append } from '../../events/index.ts';
 import { newId } from '../../core/ids.ts';
 import { sha256 } from '../../core/secrets.ts';
-import { key, type InstanceContext } from '../../tenancy/index.ts';
+import { countSubject, countUse, key, type InstanceContext } from '../../tenancy/index.ts';
 import { lockBrowser, rememberSignIn } from '../browsers.ts';
 import { sessionCookie } from '../cookies.ts';
 import { askedConsent, storeConsent, wholeConsent } from '../consents.ts';
@@ -53,11 +53,19 @@ export interface Presented {
 /** Completes a flow whose requirements are met. */
 export async function complete(context: InstanceContext, flow: FlowState, presented: Presented): Promise<Completion> {
   try {
-    return await context.transaction((tx) => completeInTransaction(tx, flow, presented));
+    const completion = await context.transaction((tx) => completeInTransaction(tx, flow, presented));
+    if (completion.kind === 'completed' && completion.outcome.sessionToken !== undefined) await countSignIn(context, completion.outcome.session.userId);
+    return completion;
   } catch (error) {
     if (error instanceof Undone) return error.completion;
     throw error;
   }
+}
+
+/** For the month's statement; never refused (a plan bills sign-ins, it does not limit them). */
+async function countSignIn(context: InstanceContext, userId: string): Promise<void> {
+  await countUse(context, 'signIns');
+  await countSubject(context, 'activeUsers', userId);
 }
 
 /**

@@ -23,9 +23,9 @@ const definitionCache = perCore((core): InstanceCache<readonly CustomField[]> =>
   },
 }));
 
-/** All fields, also those being removed, by position. Without I/O when known. */
+/** All fields, also those being removed, by position. Without I/O when known; may be asked inside of a transaction. */
 export async function loadCustomFields(context: InstanceContext): Promise<readonly CustomField[]> {
-  return await definitionCache(context.core).get(context.instance.id, '') ?? [];
+  return definitionCache(context.core).getThrough(context.instance.id, '', () => readCustomFields(context));
 }
 
 /** The truth of this moment. */

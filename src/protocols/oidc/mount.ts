@@ -6,7 +6,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { LRUCache } from 'lru-cache';
 import type { KoaContextWithOIDC } from 'oidc-provider';
 import { type Core, perCore } from '../../core/core.ts';
-import { createContext, type InstanceContext, loadKeySet } from '../../tenancy/index.ts';
+import { countUse, createContext, type InstanceContext, loadKeySet } from '../../tenancy/index.ts';
 import { useApplicationsAsClients } from './clients.ts';
 import { createConfiguration } from './configuration.ts';
 import { refusalOf, serverError } from './errors.ts';
@@ -51,9 +51,16 @@ function createProvider(instance: InstanceContext, keys: Parameters<typeof creat
   adaptInternals(provider, instance);
   provider.use(answerFaults);
   provider.on('server_error', (ctx: KoaContextWithOIDC, error: unknown) => onServerError(instance.core, ctx, error));
+  provider.on('grant.success', countToken);
   provider.on('grant.error', nameUnauthorizedClient);
   provider.on('device_authorization.error', nameUnauthorizedClient);
   return provider;
+}
+
+/** For the month's statement. Nobody waits for it, and nothing comes of it that a token could fail for. */
+function countToken(ctx: KoaContextWithOIDC): void {
+  const context = contextOf(ctx);
+  countUse(context, 'tokens').catch((error: unknown) => { context.core.log.warn({ err: error }, 'A token could not be counted'); });
 }
 
 /** RFC 6749 §5.2 has a code of its own for a grant that the client may not use; the library says invalid_request. */
