@@ -6,6 +6,7 @@ import type { UserFilters, UserSorting } from './schemas.ts';
 import { searchUsers } from './search-users.ts';
 import { fromRow, type User } from './user.ts';
 import { userConditions } from './user-conditions.ts';
+import { listUsersStartingWith } from './users-starting-with.ts';
 
 export interface ListUsers extends UserFilters, Partial<UserSorting> { readonly limit: number; readonly cursor?: string | undefined }
 export interface UserPage { readonly items: User[]; readonly next: string | null }
@@ -18,7 +19,9 @@ export async function listUsers(context: InstanceContext, { limit, cursor, sort 
   const { keyring } = context.core;
   const scope = `${context.instance.id}\nusers\n${JSON.stringify([filters, sort, order])}`;
   const position = decodeCursor(keyring, scope, cursor);
-  if (filters.search !== undefined || filters.startsWith !== undefined) return searchUsers(context, filters, { scope, limit, position });
+  const { search, startsWith } = filters;
+  if (search !== undefined) return searchUsers(context, { ...filters, search }, { scope, limit, position });
+  if (startsWith !== undefined) return listUsersStartingWith(context, { ...filters, startsWith }, { scope, limit, position });
   const rows = await context.db.$queryRaw<{ id: string; sortedBy: string }[]>`
     SELECT "user"."id", ${columnOf(sort)} AS "sortedBy" FROM "User" AS "user"
      WHERE "user"."instanceId" = ${context.instance.id} AND ${await userConditions(context, filters)} AND ${behind(position, sort, order)}

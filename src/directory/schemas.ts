@@ -96,7 +96,7 @@ export const userSchema = z.object({
 const idListed = text(255);
 export const userFilters = z.strictObject({
   search: text(100).optional().describe('Users in whose username, display name, e-mail address or telephone number this stands somewhere. Case and accents do not count. Found users come in an order without meaning; a page may have fewer than `limit` while `next` leads on.'),
-  startsWith: text(100).optional().describe('As `search`, at the start of one of these.'),
+  startsWith: text(100).optional().describe('The same at the start of one of these: first usernames, then display names, addresses and numbers, each in order.'),
   status: userStatusSchema.optional(),
   username: text(64).optional().describe('Users whose username starts with this; case and look-alikes do not count.'),
   email: text(254).optional().describe('Users whose e-mail address starts with this.'),

@@ -5,70 +5,67 @@
  * - Ask the trigram index: at once full of what few have, slow for what many have, as it finds all of them first.
  *
  * So users are ordered by a random part (the last character of the id, 32 parts) and then by id, and the first few
- * thousand are read: a fair sample. If it fills the page, that is the answer. If not, what is looked for is rare enough
- * to ask the index, first for the rest of this part, then for all others. Text without a trigram, and what takes too long,
- * gives a page that is not full, and a cursor that leads on: a request has a bound whatever the text is.
+ * thousand are read: a fair sample. If it fills the page, that is the answer. If it holds some, the next thousands are
+ * read. If it holds next to none, what is looked for is rare, and the index is asked, with a limit in time: a text whose
+ * trigrams everybody has, though nobody has the text, is reported part by part. A page may thus not be full, and its
+ * cursor leads on: a request has a bound whatever the text is.
  */
 import { encodeCursor, type Position } from '../core/http/paging.ts';
+import { sqlStateOf } from '../core/sql-state.ts';
 import { Prisma } from '../generated/prisma/client.ts';
 import type { InstanceContext } from '../tenancy/index.ts';
 import { readUsers, type UserPage } from './list-users.ts';
+import { foldSearchText } from './search-text.ts';
 import type { UserFilters } from './schemas.ts';
 import { likeText, userConditions } from './user-conditions.ts';
 
-/** Users read in the sample; about a millisecond. */
+/** Users read at a time; about a millisecond. */
 const sampleSize = 3_000;
-/** Samples of a request whose text has no trigram. */
+/** Samples of one request. */
 const mostSamples = 4;
-/** A part that took the index longer than this tells that all parts together would take too long. */
-const slowPartMs = 12;
+/** With fewer in the first sample the whole of an instance holds few enough for the index. */
+const fewInSample = 3;
+/** Milliseconds that the index gets for all parts, and for one. */
+const indexMs = 40;
 /** Parts that are asked one by one within a request. */
 const mostParts = 3;
 
 /** Where in the order of the search: behind this user of this part. */
 interface Place { readonly shard: string; readonly id: string }
-const start: Place = { shard: '', id: '' };
-/** Behind every id. */
-const endOf = (shard: string): Place => ({ shard, id: '~' });
-
+interface Found { readonly found: Place[]; /** Where to go on; absent at the end. */ readonly next?: Place }
 interface Search { readonly pattern: string; readonly conditions: Prisma.Sql }
 
+const start: Place = { shard: '', id: '' };
+
 export async function searchUsers(
-  context: InstanceContext, filters: UserFilters, { scope, limit, position }: { scope: string; limit: number; position: Position | undefined },
+  context: InstanceContext, filters: UserFilters & { search: string }, { scope, limit, position }: { scope: string; limit: number; position: Position | undefined },
 ): Promise<UserPage> {
-  const pattern = await patternOf(context, filters);
-  const search: Search = { pattern, conditions: await userConditions(context, filters) };
+  const folded = await foldSearchText(context, filters.search);
+  const search: Search = { pattern: `%${likeText(folded)}%`, conditions: await userConditions(context, filters) };
   const from: Place = position === undefined ? start : { shard: String(position[0]), id: String(position[1]) };
-  const { found, next } = await collect(context, search, from, limit);
-  const nextCursor = next && encodeCursor(context.core.keyring, scope, [next.shard, next.id]);
-  return { items: await readUsers(context, found.map(({ id }) => id)), next: nextCursor ?? null };
+  const { found, next } = cut(await collect(context, search, from, { limit: limit + 1, hasTrigram: /[a-z0-9]{3}|[^\x20-\x7E]/.test(filters.search.toLowerCase()) }), limit);
+  return { items: await readUsers(context, found.map(({ id }) => id)), next: next ? encodeCursor(context.core.keyring, scope, [next.shard, next.id]) : null };
 }
 
-/** At most `limit` of those behind `from`, and where to go on; no `next`: there are no more. */
-async function collect(context: InstanceContext, search: Search, from: Place, limit: number): Promise<{ found: Place[]; next?: Place }> {
+/** Leaves the surplus one, which tells that there are more. */
+function cut({ found, next }: Found, limit: number): Found {
+  const last = found[limit - 1];
+  return found.length > limit && last ? { found: found.slice(0, limit), next: last } : { found, ...(next && { next }) };
+}
+
+async function collect(context: InstanceContext, search: Search, from: Place, { limit, hasTrigram }: { limit: number; hasTrigram: boolean }): Promise<Found> {
   const found: Place[] = [];
-  const cut = (): { found: Place[]; next: Place } => ({ found: found.slice(0, limit), next: found[limit - 1] ?? from });
   let place = from;
-  for (let samples = 0; samples === 0 || (samples < mostSamples && !hasTrigram(search.pattern)); samples += 1) {
-    found.push(...await readSample(context, search, place, limit + 1 - found.length));
-    if (found.length > limit) return cut();
+  for (let samples = 1; samples <= mostSamples; samples += 1) {
+    found.push(...await readSample(context, search, place, limit - found.length));
+    if (found.length >= limit) return { found };
     const last = await endOfSample(context, place);
     if (!last) return { found };
     place = last;
-  }
-  if (!hasTrigram(search.pattern)) return { found, next: place };
-  for (let parts = 0; parts < mostParts; parts += 1) {
-    const started = performance.now();
-    found.push(...await askIndex(context, search, place, limit + 1 - found.length, 'this part'));
-    if (found.length > limit) return cut();
-    place = endOf(place.shard);
-    if (performance.now() - started < slowPartMs) {
-      found.push(...await askIndex(context, search, place, limit + 1 - found.length, 'all others'));
-      return found.length > limit ? cut() : { found };
+    if (samples === 1 && found.length < fewInSample && hasTrigram) {
+      const rest = await askIndex(context, search, place, limit - found.length);
+      return { ...rest, found: [...found, ...rest.found] };
     }
-    const following = await nextPart(context, place.shard);
-    if (following === undefined) return { found };
-    place = { shard: following, id: '' };
   }
   return { found, next: place };
 }
@@ -93,32 +90,45 @@ async function endOfSample(context: InstanceContext, from: Place): Promise<Place
   return last;
 }
 
-/** Those that the trigram index finds behind a place: in its part, or in all parts behind that. */
-async function askIndex(context: InstanceContext, { pattern, conditions }: Search, from: Place, limit: number, where: 'this part' | 'all others'): Promise<Place[]> {
-  const range = where === 'this part'
-    ? Prisma.sql`"user"."searchShard" = ${from.shard} AND "user"."id" > ${from.id}`
-    : Prisma.sql`"user"."searchShard" || '' > ${from.shard}`;
-  // Materialized, and sorted afterwards: in the order of the list PostgreSQL would rather read all users.
-  const rows = await context.db.$queryRaw<{ shard: string; id: string }[]>`
-    WITH "hits" AS MATERIALIZED (
-      SELECT "user"."searchShard" AS "shard", "user"."id" FROM "User" AS "user" WHERE "user"."searchText" LIKE ${pattern} AND ${range} AND ${conditions} AND "user"."instanceId" = ${context.instance.id}
-    ) SELECT "shard", "id" FROM "hits" ORDER BY "shard", "id" LIMIT ${limit}`;
-  return rows;
+/** All behind a place; where that takes too long, part by part as far as there is time. */
+async function askIndex(context: InstanceContext, search: Search, from: Place, limit: number): Promise<Found> {
+  const all = await askInTime(context, search, Prisma.sql`("user"."searchShard" || '', "user"."id") > (${from.shard}, ${from.id})`, limit);
+  if (all) return { found: all };
+  const found: Place[] = [];
+  let place = from;
+  for (let parts = 0; parts < mostParts; parts += 1) {
+    const part = await askInTime(context, search, Prisma.sql`"user"."searchShard" = ${place.shard} AND "user"."id" > ${place.id}`, limit - found.length);
+    if (!part) break;
+    found.push(...part);
+    if (found.length >= limit) return { found };
+    const following = await nextPart(context, place.shard);
+    if (following === undefined) return { found };
+    place = following;
+  }
+  if (place !== from) return { found, next: place };
+  // Not even one part in time: read on, a sample in each request.
+  return { found: await readSample(context, search, from, limit), ...await endOfSample(context, from).then((next) => next && { next }) };
 }
 
-async function nextPart(context: InstanceContext, shard: string): Promise<string | undefined> {
+/** What the trigram index finds; undefined when it did not come to an end in time. */
+async function askInTime(context: InstanceContext, { pattern, conditions }: Search, range: Prisma.Sql, limit: number): Promise<Place[] | undefined> {
+  try {
+    return await context.transaction(async (tx) => {
+      await tx.db.$queryRaw`SELECT set_config('statement_timeout', ${String(indexMs)}, true)`;
+      // Materialized, and sorted afterwards: in the order of the list PostgreSQL would rather read all users.
+      return tx.db.$queryRaw<Place[]>`
+        WITH "hits" AS MATERIALIZED (
+          SELECT "user"."searchShard" AS "shard", "user"."id" FROM "User" AS "user" WHERE "user"."searchText" LIKE ${pattern} AND ${range} AND ${conditions} AND "user"."instanceId" = ${context.instance.id}
+        ) SELECT "shard", "id" FROM "hits" ORDER BY "shard", "id" LIMIT ${limit}`;
+    });
+  } catch (error) {
+    if (sqlStateOf(error) === '57014') return undefined;
+    throw error;
+  }
+}
+
+async function nextPart(context: InstanceContext, shard: string): Promise<Place | undefined> {
   const [row] = await context.db.$queryRaw<{ shard: string }[]>`
     SELECT "searchShard" AS "shard" FROM "User" WHERE "instanceId" = ${context.instance.id} AND "recycledAt" IS NULL AND ("searchShard", "id") > (${shard}, '~') ORDER BY "searchShard", "id" LIMIT 1`;
-  return row?.shard;
+  return row && { shard: row.shard, id: '' };
 }
-
-/** As the database folds the text that it looks in. */
-async function patternOf(context: InstanceContext, { search, startsWith }: UserFilters): Promise<string> {
-  const wanted = search ?? startsWith ?? '';
-  const [row] = /^[\x20-\x7E]*$/.test(wanted) ? [{ folded: wanted.toLowerCase() }] : await context.db.$queryRaw<{ folded: string | null }[]>`SELECT "user_search_fold"(${wanted}) AS "folded"`;
-  const folded = likeText(row?.folded ?? '');
-  return search === undefined ? `%\n${folded}%` : `%${folded}%`;
-}
-
-/** Whether the index can tell anything: three letters or digits in a row, or the start of a word after a known edge. */
-const hasTrigram = (pattern: string) => /[a-z0-9]{3}|\n[a-z0-9]|\|[0-9a-f]/.test(pattern);

@@ -17,8 +17,8 @@ export async function userConditions(context: InstanceContext, filters: UserFilt
   const { instance } = context;
   const conditions = [
     Prisma.sql`"user"."instanceId" = ${instance.id} AND "user"."recycledAt" IS NULL AND ${userWithinLimit(context, Prisma.sql`"user"."id"`)}`,
-    ...(filters.username === undefined ? [] : [Prisma.sql`"user"."usernameKey" LIKE ${`${likeText(foldIdentifier(filters.username))}%`}`]),
-    ...(filters.email === undefined ? [] : [Prisma.sql`"user"."emailKey" LIKE ${`${likeText(foldIdentifier(filters.email))}%`}`]),
+    ...(filters.username === undefined ? [] : [Prisma.sql`("user"."usernameKey" COLLATE "C") LIKE ${`${likeText(foldIdentifier(filters.username))}%`}`]),
+    ...(filters.email === undefined ? [] : [Prisma.sql`("user"."emailKey" COLLATE "C") LIKE ${`${likeText(foldIdentifier(filters.email))}%`}`]),
     ...(filters.phone === undefined ? [] : [Prisma.sql`"user"."phone" = ${filters.phone}`]),
     ...(filters.externalId === undefined ? [] : [Prisma.sql`"user"."externalId" = ${filters.externalId}`]),
     ...(filters.sourceType === undefined ? [] : [Prisma.sql`"user"."sourceType" = ${filters.sourceType}`]),

@@ -95,21 +95,26 @@ BEGIN
             FROM regexp_split_to_table("value", '') WITH ORDINALITY AS "characters"("c", "place"));
 END $$;
 
--- The last character of an id is random (core/ids.ts): 32 parts of about equal size, in each a fair sample of all.
+-- The last character of an id is random (core/ids.ts): 32 parts of an instance of about equal size, in each a fair
+-- sample of all. The part names its instance, so that the trigram index need not look the instance up: that list is as
+-- long as the instance is large.
 ALTER TABLE "User"
-  ADD COLUMN "searchShard" TEXT COLLATE "C" NOT NULL GENERATED ALWAYS AS (right("id", 1)) STORED,
+  ADD COLUMN "searchShard" TEXT COLLATE "C" NOT NULL GENERATED ALWAYS AS ("instanceId" || '/' || right("id", 1)) STORED,
+  ADD COLUMN "displayNameKey" TEXT COLLATE "C" NOT NULL GENERATED ALWAYS AS ("user_search_fold"("displayName")) STORED,
   ADD COLUMN "searchText" TEXT COLLATE "C" NOT NULL GENERATED ALWAYS AS ("user_search_fold"(
     chr(10) || "username" || chr(10) || "displayName" || chr(10) || COALESCE("email", '') || chr(10) || COALESCE("phone", '') || chr(10))) STORED;
 
 CREATE EXTENSION IF NOT EXISTS pg_trgm;
 CREATE EXTENSION IF NOT EXISTS btree_gin;
-CREATE INDEX "User_search_idx" ON "User" USING gin ("instanceId", "searchShard", "searchText" gin_trgm_ops);
+CREATE INDEX "User_search_idx" ON "User" USING gin ("searchShard", "searchText" gin_trgm_ops);
 -- The text lies in the index, so that reading a few thousand users touches a few dozen pages.
 CREATE INDEX "User_search_order_idx" ON "User"("instanceId", "searchShard", "id") INCLUDE ("searchText") WHERE "recycledAt" IS NULL;
 
--- Lists by the start of a name, whatever the locale of the database.
-CREATE INDEX "User_username_prefix_idx" ON "User"("instanceId", "usernameKey" text_pattern_ops);
-CREATE INDEX "User_email_prefix_idx" ON "User"("instanceId", "emailKey" text_pattern_ops);
+-- What starts with a text, in the order of bytes whatever the locale of the database.
+CREATE INDEX "User_username_prefix_idx" ON "User"("instanceId", "usernameKey" COLLATE "C", "id");
+CREATE INDEX "User_display_name_prefix_idx" ON "User"("instanceId", "displayNameKey", "id");
+CREATE INDEX "User_email_prefix_idx" ON "User"("instanceId", "emailKey" COLLATE "C", "id") WHERE "emailKey" IS NOT NULL;
+CREATE INDEX "User_phone_prefix_idx" ON "User"("instanceId", "phone" COLLATE "C", "id") WHERE "phone" IS NOT NULL;
 
 -- The recycle list, and what is due.
 CREATE INDEX "User_recycled_idx" ON "User"("instanceId", "erasesAt", "id") WHERE "recycledAt" IS NOT NULL;
