@@ -8,6 +8,7 @@ import { append } from '../../events/index.ts';
 import { instanceContext, type InstanceContext } from '../../tenancy/index.ts';
 import { lockApplication } from '../application-access/settings.ts';
 import { claimsChanged, viewSettings } from './events.ts';
+import { isReservedClaim } from './reserved-claims.ts';
 import type { ClaimInput, PutClaims, TokenKind } from './schemas.ts';
 import { compileClaim, compileRoleMapping, visibleFields } from './variables.ts';
 
@@ -99,7 +100,8 @@ export const customFieldOf = ({ source }: Pick<ClaimInput, 'source'>): string | 
 
 /** Nothing is thrown here: what cannot be compiled gives nothing. */
 export function compileSettings({ roleMapping, claims }: Omit<ClaimSettings, 'version'>): CompiledClaims {
-  const compiled = claims.map((claim): CompiledClaim => {
+  // The names were checked when they were saved; introspection would let them take the place of the protocol's (RFC 7662).
+  const compiled = claims.filter(({ name }) => !isReservedClaim(name)).map((claim): CompiledClaim => {
     const expression = claim.expression === undefined ? undefined : orBroken(() => compileClaim(claim.expression ?? ''));
     return expression === undefined || expression === 'broken' ? claim : { ...claim, compiled: expression };
   });
