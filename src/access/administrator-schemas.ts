@@ -40,7 +40,8 @@ export const permissionPage = z.object({
 
 export const listAdministratorsQuery = z.strictObject({ userId: userIdSchema.optional(), role: administratorRoleIdSchema.optional(), ...pageQuery.shape });
 export const administratorSchema = z.object({
-  userId: userIdSchema, role: administratorRoleIdSchema,
+  userId: userIdSchema,
+  role: z.string().describe('A built-in role or the id of one of the instance\'s own. One that this version does not know, from a newer one, gives nothing.'),
   organizationalUnitIds: z.array(z.string()).nullable().describe('Where the role counts: in the subtrees of these units. Null: everywhere.'),
   createdAt: z.string(),
 }).meta({ id: 'Administrator' });

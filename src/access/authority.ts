@@ -44,6 +44,21 @@ export async function rejectActingOnHigher(tx: InstanceContext, userIds: readonl
   }
 }
 
+/**
+ * An application with a scope may do what every permission behind that scope allows, everywhere: a person hands on a
+ * scope of the management API only when they hold all of these.
+ * @throws Problem 403
+ */
+export async function rejectScopesBeyondOwn(tx: InstanceContext, scopes: readonly string[]): Promise<void> {
+  const own = await ownRights(tx);
+  if (!own) return;
+  for (const scope of scopes) {
+    const permissions = [...knownPermissions(tx.core)].filter(([, needed]) => needed.has(scope)).map(([name]) => name);
+    const missing = (permissions.length > 0 ? permissions : ['*']).filter((permission) => placesOfPermission(own, permission) !== 'everywhere');
+    if (missing.length > 0) throw beyondOwnRights(missing);
+  }
+}
+
 /** The server's own work and its operator. */
 const isAboveRoles = (principal: Principal): principal is Extract<Principal, { kind: 'system' | 'operator' }> => principal.kind === 'system' || principal.kind === 'operator';
 

@@ -63,7 +63,9 @@ function readKey(request: FastifyRequest): string | undefined {
   return header;
 }
 
+/** A person's keys are apart for each application that acts for them: their tokens may not do the same. */
 function nameOf(principal: Principal): string {
+  if (principal.kind === 'user') return `user:${principal.id}:${principal.applicationId ?? ''}`;
   return 'id' in principal ? `${principal.kind}:${principal.id ?? ''}` : principal.kind;
 }
 

@@ -1,18 +1,19 @@
 /** `/api/v1/administrators` and the roles that they have, and the names of our own APIs and their scopes. */
 import type { FastifyInstance } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
+import { onOwnScopesGiven } from '../applications/index.ts';
 import type { Core } from '../core/core.ts';
 import type { RouteAccess } from '../core/http/access.ts';
 import { answers, noContent } from '../core/http/answers.ts';
 import { entityTag, ifMatchHeader } from '../core/http/entity-tag.ts';
-import { onUserClosing, onUserGuarded, rejectOutsideLimit } from '../directory/index.ts';
+import { onOrganizationalUnitUse, onUserClosing, onUserGuarded, rejectOutsideLimit } from '../directory/index.ts';
 import { administratorRoles } from './administrator-role-routes.ts';
 import { applicationAccess } from './application-access/plugin.ts';
 import { applicationClaimRoutes } from './application-claims/routes.ts';
 import { applicationRoles } from './application-roles/plugin.ts';
 import { administratorPage, administratorParams, administratorSchema, assignAdministratorRoleSchema, listAdministratorsQuery } from './administrator-schemas.ts';
 import { type Assignment, assignRole, keepLastOwner, loadAssignment, removeRole } from './administrators.ts';
-import { rejectActingOnHigher } from './authority.ts';
+import { rejectActingOnHigher, rejectScopesBeyondOwn } from './authority.ts';
 import { administratorNotFound } from './errors.ts';
 import { listAdministrators } from './list-administrators.ts';
 import { decisionRoutes } from './decisions/routes.ts';
@@ -27,6 +28,8 @@ export async function access(app: FastifyInstance, { core }: { core: Core }): Pr
   onUserGuarded(core, rejectActingOnHigher);
   onUserClosing(core, (tx, before) => rejectActingOnHigher(tx, [before.id]));
   onUserClosing(core, keepLastOwner);
+  onOwnScopesGiven(core, rejectScopesBeyondOwn);
+  onOrganizationalUnitUse(core, async (tx, organizationalUnitId) => [{ kind: 'administrators limited to it', count: await tx.db.administratorLimit.count({ where: { organizationalUnitId } }) }]);
   await app.register(administrators, { prefix: '/api/v1/administrators' });
   await app.register(administratorRoles);
   await app.register(accessPolicyRoutes, { core });

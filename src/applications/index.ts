@@ -13,6 +13,7 @@ export { addClientSecret, listClientSecrets, matchesClientSecret, openClientSecr
 export { builtInIdentifier, builtInResourceServers, defineBuiltInApi, type BuiltInApi, type ResourceScope, type ResourceServer } from './resource-server.ts';
 export { createResourceServer, findResourceServer, loadResourceServer } from './resource-servers.ts';
 export { grantedScopes, listResourceGrants, putResourceGrant, removeResourceGrant, type ResourceGrant } from './resource-grants.ts';
+export { onOwnScopesGiven, type OwnScopesGuard } from './own-rights.ts';
 export { configurationOf } from './configuration.ts';
 export { applicationNotFound } from './errors.ts';
 export { applications } from './routes.ts';

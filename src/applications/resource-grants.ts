@@ -43,7 +43,7 @@ export async function putResourceGrant(context: InstanceContext, applicationId: 
     const unknown = scopes.filter((scope) => !resourceServer.scopes.some(({ name }) => name === scope));
     if (unknown.length > 0) throw unknownScopes(unknown);
     if (resourceServer.builtIn) {
-      rejectBeyondOwnRights(tx.principal, scopes);
+      await rejectBeyondOwnRights(tx, scopes);
       await keepBuiltInRow(tx, resourceServer);
     }
     const where = grantKey(tx, applicationId, resourceServerId);
@@ -57,7 +57,7 @@ export async function putResourceGrant(context: InstanceContext, applicationId: 
   return grant;
 }
 
-/** @throws Problem 404 */
+/** @throws Problem 404, 403 (scopes of our own APIs that the principal has not) */
 export async function removeResourceGrant(context: InstanceContext, applicationId: string, resourceServerId: string): Promise<void> {
   await context.transaction(async (tx) => {
     await loadApplicationForUpdate(tx, applicationId);
@@ -65,6 +65,7 @@ export async function removeResourceGrant(context: InstanceContext, applicationI
     const before = await tx.db.applicationResource.findUnique({ where });
     if (!before) throw grantNotFound();
     await tx.db.applicationResource.delete({ where });
+    if (builtInResourceServers(tx).some(({ id }) => id === resourceServerId)) await rejectBeyondOwnRights(tx, before.scopes);
     await append(tx, resourceGrantRemoved(applicationId, resourceServerId, before.scopes));
     await announceApplication(tx, applicationId);
   });

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { assignRole } from '../../src/access/index.ts';
 import type { DeclaredRoute } from '../../src/core/http/access.ts';
 import { createInstance } from '../../src/tenancy/index.ts';
-import { createMember, createUnit, signAccessToken } from '../support/administrators.ts';
+import { createMember, createUnit, signAccessToken, type Unit } from '../support/administrators.ts';
 import { idsOf, withIds } from '../support/complete-world.ts';
 import { digestOf } from '../support/digest.ts';
 import { post, startProtocolServer } from '../support/oidc.ts';
@@ -215,11 +215,12 @@ function replaceAt(value: unknown, path: readonly (string | number)[], replaceme
 }
 
 describe('attack: admin.delegate-escalation: every route, as an administrator of another part of the tree', () => {
+  let here: Unit;
   let limited: string;
   let colleague: string;
   beforeAll(async () => {
     const { context } = own;
-    const here = await createUnit(context, 'Here');
+    here = await createUnit(context, 'Here');
     const there = await createUnit(context, 'There');
     // Everything that exists lies outside: the people there, the rest nowhere.
     await context.db.organizationalUnitMember.createMany({ data: [{ userId: own.parameters['userId'] ?? '', organizationalUnitId: there.id, isPrimary: true }], skipDuplicates: true });
@@ -269,7 +270,7 @@ describe('attack: admin.delegate-escalation: every route, as an administrator of
   });
 
   it('nor takes it in a body', async () => {
-    const inside = { ...own.parameters, userId: colleague };
+    const inside = { ...own.parameters, userId: colleague, organizationalUnitId: here.id };
     for (const route of managed().filter((candidate) => keepsToParts(candidate) && candidate.method !== 'GET')) {
       for (const { what, id, make } of bodiesWithForeignIds(route, idsOf(own.parameters))) {
         await expectAsIfAbsent(`${nameOf(route)} ${what}`, id, (value) => request(route, { parameters: inside, token: limited, body: make(value) }));

@@ -32,10 +32,10 @@ export async function createAdministrator(context: InstanceContext, username: st
 }
 
 /** An access token for the management API as the instance issues it. `clientId` is of an application that was granted the scopes. */
-export async function signAccessToken(context: InstanceContext, clientId: string, { subject = clientId, scopes = managementScopes.map(({ name }) => name) }: { subject?: string; scopes?: readonly string[] } = {}): Promise<string> {
+export async function signAccessToken(context: InstanceContext, clientId: string, { subject = clientId, scopes = managementScopes.map(({ name }) => name), audience = managementAudience(context.instance.issuer) }: { subject?: string; scopes?: readonly string[]; audience?: string } = {}): Promise<string> {
   const { kid, key } = await signingKeyFor(context, 'ES256');
   const { issuer } = context.instance;
   const now = Math.floor(context.now().getTime() / 1000);
-  return new SignJWT({ iss: issuer, aud: managementAudience(issuer), sub: subject, client_id: clientId, jti: randomUUID(), iat: now, exp: now + 600, scope: scopes.join(' ') })
+  return new SignJWT({ iss: issuer, aud: audience, sub: subject, client_id: clientId, jti: randomUUID(), iat: now, exp: now + 600, scope: scopes.join(' ') })
     .setProtectedHeader({ alg: 'ES256', typ: 'at+jwt', kid }).sign(key);
 }

@@ -1,6 +1,7 @@
 import { checkEntityTag } from '../../core/http/entity-tag.ts';
 import { append } from '../../events/index.ts';
 import { key, type InstanceContext } from '../../tenancy/index.ts';
+import { limitPathsOf } from '../limits.ts';
 import { lockTree } from '../locks.ts';
 import { announceMemberships, forgetMemberships } from '../memberships.ts';
 import { moveIntoItself, rootStays, treeTooDeep } from './errors.ts';
@@ -21,6 +22,8 @@ export async function moveOrganizationalUnit(context: InstanceContext, id: strin
     const before = await loadOrganizationalUnitForUpdate(tx, id);
     checkEntityTag(options.ifMatch, before.version);
     if (id === rootOrganizationalUnitId) throw rootStays('moved');
+    // Where it stands among its siblings concerns the parent, too: nobody moves the unit that they are limited to.
+    if (limitPathsOf(tx) && before.parentId !== null) await loadOrganizationalUnit(tx, before.parentId, 'parentId');
     const target = parentId === undefined || parentId === before.parentId ? undefined : await loadOrganizationalUnit(tx, parentId, 'parentId');
     if (target) await movePaths(tx, before, target);
     const row = await tx.db.organizationalUnit.update({
