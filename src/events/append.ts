@@ -12,23 +12,19 @@ export interface NewEvent {
   after?: object;
 }
 
-/** Appends one or many events in one statement, inside the transaction of the change. */
+/**
+ * Appends one or many events in one statement, inside the transaction of the change; their order is that of the
+ * arguments. All travel as one parameter: a thousand cost PostgreSQL and us a fraction of a thousand rows of parameters.
+ */
 export async function append(tx: InstanceContext, ...events: NewEvent[]): Promise<void> {
-  await tx.db.event.createMany({
-    data: events.map((event) => ({
-      instanceId: tx.instance.id,
-      id: newId('evnt'),
-      occurredAt: tx.now(),
-      type: event.type,
-      actor: actorOf(tx.principal),
-      subjectType: event.subject.type,
-      subjectId: event.subject.id,
-      ...(event.before && { before: event.before as Prisma.InputJsonObject }),
-      ...(event.after && { after: event.after as Prisma.InputJsonObject }),
-      address: tx.address ?? null,
-      requestId: tx.requestId,
-    })),
-  });
+  if (events.length === 0) return;
+  const rows = events.map(({ type, subject, before, after }) => ({ id: newId('evnt'), type, subjectType: subject.type, subjectId: subject.id, before, after }));
+  await tx.db.$executeRaw`
+    INSERT INTO "Event" ("instanceId", "id", "occurredAt", "type", "actor", "subjectType", "subjectId", "before", "after", "address", "requestId")
+    SELECT ${tx.instance.id}, "new"."id", ${tx.now()}, "new"."type", ${JSON.stringify(actorOf(tx.principal))}::jsonb, "new"."subjectType", "new"."subjectId",
+           "new"."before", "new"."after", ${tx.address ?? null}, ${tx.requestId}
+      FROM ROWS FROM (jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) AS ("id" text, "type" text, "subjectType" text, "subjectId" text, "before" jsonb, "after" jsonb))
+      WITH ORDINALITY AS "new" ORDER BY "new"."ordinality"`;
 }
 
 function actorOf(principal: Principal): Prisma.InputJsonObject {
