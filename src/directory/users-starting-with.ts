@@ -16,6 +16,7 @@ import { likeText, userConditions } from './user-conditions.ts';
 const mostRead = 3_000;
 
 interface Field { readonly column: Prisma.Sql; readonly pattern: string }
+/** Behind a user of an index; with an empty key, before all of them. */
 interface Place { readonly field: number; readonly key: string; readonly id: string }
 
 const columns = {
@@ -28,8 +29,13 @@ export async function listUsersStartingWith(
   const fields = await fieldsOf(context, filters.startsWith);
   const from: Place = position === undefined ? { field: 0, key: '', id: '' } : { field: Number(position[0]), key: String(position[1]), id: String(position[2]) };
   const conditions = await userConditions(context, filters);
-  const rows = await read(context, fields, from, (field) => matchesOf(context, fields, from, { field, conditions, limit: limit + 1 }));
-  const ends = rows.length > limit ? [] : await read(context, fields, from, (field) => endOf(context, fields, from, field));
+  const all = fields.map((_field, index) => index).filter((index) => index >= from.field);
+  const matches = (field: number) => matchesOf(context, fields, from, { field, conditions, limit: limit + 1 });
+  // Most pages are filled by one index; the others are asked only where it does not.
+  const rows = await read(context, all.slice(0, 1), matches);
+  const isFull = rows.length > limit;
+  if (!isFull) rows.push(...await read(context, all.slice(1), matches));
+  const ends = isFull ? [] : await read(context, all, (field) => endOf(context, fields, from, field));
   const found: Place[] = [];
   let next: Place | undefined;
   for (let field = from.field; field < fields.length && next === undefined; field += 1) {
@@ -48,16 +54,17 @@ async function fieldsOf(context: InstanceContext, startsWith: string): Promise<F
   return wanted.filter(([, start]) => start !== '').map(([column, start]) => ({ column, pattern: `${likeText(start)}%` }));
 }
 
-/** One statement for all indexes from this one on. */
-async function read(context: InstanceContext, fields: readonly Field[], from: Place, partOf: (field: number) => Prisma.Sql): Promise<Place[]> {
-  const parts = fields.map((_field, index) => index).filter((index) => index >= from.field).map((index) => Prisma.sql`(${partOf(index)})`);
-  if (parts.length === 0) return [];
+/** One statement for several indexes. */
+async function read(context: InstanceContext, fields: readonly number[], partOf: (field: number) => Prisma.Sql): Promise<Place[]> {
+  if (fields.length === 0) return [];
+  const parts = fields.map((field) => Prisma.sql`(${partOf(field)})`);
   return context.db.$queryRaw<Place[]>`SELECT "field", "key", "id" FROM (${Prisma.join(parts, ' UNION ALL ')}) AS "parts" ORDER BY "field", "key" COLLATE "C", "id"`;
 }
 
 /** What an index holds behind a place, in its order. */
 function startingWith(context: InstanceContext, { column, pattern }: Field, place: Place | undefined): Prisma.Sql {
-  const behind = place === undefined ? Prisma.sql`TRUE` : Prisma.sql`(${column}, "id") > (${place.key}, ${place.id})`;
+  // From the start no place is named: PostgreSQL would begin there and not where the text does.
+  const behind = place === undefined || place.key === '' ? Prisma.sql`TRUE` : Prisma.sql`(${column}, "id") > (${place.key}, ${place.id})`;
   return Prisma.sql`
     SELECT ${column} AS "key", "id", "usernameKey", "displayNameKey", "emailKey", "phone" FROM "User"
      WHERE "instanceId" = ${context.instance.id} AND ${column} IS NOT NULL AND ${column} LIKE ${pattern} AND ${behind}
