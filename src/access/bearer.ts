@@ -7,6 +7,7 @@ import { type Application, findApplicationByClientId, findResourceServer, grante
 import { isUserUsable } from '../directory/index.ts';
 import { type InstanceContext, type Principal, rejectOutsideManagementZones, signingAlgorithms, verificationKey } from '../tenancy/index.ts';
 import { networkRefused, tokenRefused } from './errors.ts';
+import { findKnownToken, rememberToken } from './known-tokens.ts';
 import { findRights, type Rights } from './rights.ts';
 import { isSessionLive } from './session-status.ts';
 
@@ -28,6 +29,8 @@ export interface VerifiedToken {
 /** Checks signature, type, issuer, audience and time. @throws Problem 401 */
 export async function verifyAccessToken(context: InstanceContext, token: string, audience: string): Promise<VerifiedToken> {
   if (token.length > longestToken) throw tokenRefused('longer than any of ours');
+  const known = findKnownToken(context, token, audience);
+  if (known && await verificationKey(context, known.keyId, known.algorithm) === known.key) return known.verified;
   try {
     const header = decodeProtectedHeader(token);
     const algorithm = signingAlgorithms.find((candidate) => candidate === header.alg);
@@ -43,12 +46,17 @@ export async function verifyAccessToken(context: InstanceContext, token: string,
     if (payload.aud !== audience && !(Array.isArray(payload.aud) && payload.aud.length === 1 && payload.aud[0] === audience)) throw tokenRefused('meant for another API');
     const { sub, client_id: clientId, scope, sid, cnf } = payload;
     if (typeof sub !== 'string' || typeof clientId !== 'string') throw tokenRefused('its claims are not of their types');
-    return {
+    const verified: VerifiedToken = {
       subject: sub, clientId,
       scopes: typeof scope === 'string' ? scope.split(' ').filter(Boolean) : [],
       sessionId: typeof sid === 'string' ? sid : undefined,
       confirmation: typeof cnf === 'object' && cnf !== null ? cnf as VerifiedToken['confirmation'] : undefined,
     };
+    rememberToken(context, token, {
+      verified, audience, instanceId: context.instance.id, issuer: context.instance.issuer, keyId: header.kid, algorithm, key,
+      expiresAt: payload.exp ?? 0, notBefore: payload.nbf ?? 0,
+    });
+    return verified;
   } catch (error) {
     if (error instanceof errors.JOSEError || error instanceof TypeError) throw tokenRefused(error.message);
     throw error;
@@ -84,6 +92,6 @@ export async function loadPrincipal(context: InstanceContext, token: VerifiedTok
 
 async function scopesStillGranted(context: InstanceContext, application: Application, token: VerifiedToken, audience: string): Promise<readonly string[]> {
   const api = await findResourceServer(context, audience);
-  const granted = api ? await grantedScopes(context, application.id, api) : [];
-  return token.scopes.filter((scope) => granted.includes(scope));
+  const granted = new Set(api ? await grantedScopes(context, application.id, api) : []);
+  return token.scopes.filter((scope) => granted.has(scope));
 }

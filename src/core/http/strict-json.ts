@@ -59,9 +59,9 @@ function endOfString(text: string, start: number): number {
 }
 
 function checkString(text: string, start: number, end: number, names: Set<string> | undefined): void {
-  const isEscaped = text.slice(start, end).includes('\\u');
-  if (!isEscaped && !names) return;                  // raw text is valid UTF-8 without control characters already
-  const value = JSON.parse(text.slice(start, end)) as string;
+  const raw = text.slice(start, end);
+  if (!names && !raw.includes('\\u')) return;       // raw text is valid UTF-8 without control characters already
+  const value = raw.includes('\\') ? JSON.parse(raw) as string : raw.slice(1, -1);
   if (!value.isWellFormed() || value.includes('\0')) throw refused('The body holds NUL or half of a surrogate pair, which is no text.');
   if (!names) return;
   if (names.has(value)) throw refused(`The name ${JSON.stringify(value).slice(0, 100)} comes twice in one object.`);
