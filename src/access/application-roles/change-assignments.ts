@@ -9,7 +9,7 @@ import { announceRoles, forgetRoles } from './effective-roles.ts';
 import { type AssignmentChange, assignmentEvents, type Terms } from './events.ts';
 import { isFailure, noRole, resolveRoles, resolveSubjects, type RoleName, type RowFailure, type Subject } from './resolve.ts';
 import type { Operation, Row } from './rows.ts';
-import { deletePairs, inOrder, insertPairs, lockReplacing, nameOfPair, type Pair, readOwn, readPairs, type StoredAssignment, updatePairs } from './write.ts';
+import { comparePairs, deletePairs, inOrder, insertPairs, lockReplacing, nameOfPair, type Pair, readOwn, readPairs, type StoredAssignment, updatePairs } from './write.ts';
 
 export interface RowResult {
   readonly failure?: RowFailure;
@@ -48,7 +48,8 @@ export async function changeAssignments(tx: InstanceContext, applicationId: stri
   const roles = await resolveRoles(tx, applicationId, rows.flatMap((row) => row.roles), { lock });
   const subjects = await resolveSubjects(tx, rows, { lock });
   const { results, plans } = plan(rows, roles, subjects);
-  const work = operation === 'assign' ? await findAssigned(tx, plans, options) : operation === 'revoke' ? await findRevoked(tx, plans, lock) : await findReplaced(tx, applicationId, plans, options);
+  const work = operation === 'assign' ? { ...await findAssigned(tx, lastOfEach(plans), !lock), remove: [] }
+    : operation === 'revoke' ? await findRevoked(tx, plans, lock) : await findReplaced(tx, applicationId, plans, lock);
   if (!options.dryRun) {
     await updatePairs(tx, work.update.map(({ pair }) => pair));
     await deletePairs(tx, work.remove);
@@ -76,7 +77,7 @@ function plan(rows: readonly Row[], roles: ReadonlyMap<string, RoleName>, subjec
     if (terms.withDescendants && subject.kind !== 'organizational_unit') return { ...none, failure: onlyUnits };
     const result: RowResult = { subject, assigned: [], changed: [], revoked: [] };
     const named = new Set(row.roles.flatMap((reference) => roles.get(reference) ?? []));
-    plans.push({ row: result, subject, pairs: [...named].map((role) => ({ role, subject, terms })) });
+    plans.push({ row: result, subject, pairs: [...named].map((role) => ({ name: nameOfPair(role.id, subject.id), role, subject, terms })) });
     return result;
   });
   return { results, plans };
@@ -86,51 +87,43 @@ const onlyUnits: RowFailure = { code: 'Params.Illegal', detail: 'withDescendants
 
 /** The last pair of each role and subject, sorted. */
 function lastOfEach(plans: readonly Plan[]): Pair[] {
-  return inOrder([...new Map(plans.flatMap(({ pairs }) => pairs.map((pair) => [nameOfPair(pair.role.id, pair.subject.id), pair]))).values()]);
+  const last = new Map<string, Pair>();
+  for (const { pairs } of plans) for (const pair of pairs) last.set(pair.name, pair);
+  return inOrder(last.values());
 }
 
 /** Inserts what is not there at once, unless it is a dry run; the rest is compared. */
-async function findAssigned(tx: InstanceContext, plans: readonly Plan[], { dryRun }: ChangeOptions): Promise<Work> {
-  return settle(tx, lastOfEach(plans), dryRun ?? false);
-}
-
-async function settle(tx: InstanceContext, wanted: readonly Pair[], dryRun: boolean): Promise<Pick<Work, 'insert' | 'update'> & { remove: [] }> {
+async function findAssigned(tx: InstanceContext, wanted: readonly Pair[], dryRun: boolean): Promise<Omit<Work, 'remove'>> {
   const insert: Pair[] = [];
   const update: { pair: Pair; before: Terms }[] = [];
   let left = wanted;
   // A pair that stood in the way of the insert may be taken back before it is read: then it is inserted after all.
   for (let tries = 0; left.length > 0; tries += 1) {
     if (tries === 5) throw new Error('role assignments changed faster than they could be written');
-    const inserted = dryRun ? new Set<string>() : await insertPairs(tx, left);
-    const nameOf = ({ role, subject }: Pair) => nameOfPair(role.id, subject.id);
-    insert.push(...left.filter((pair) => inserted.has(nameOf(pair))));
-    left = left.filter((pair) => !inserted.has(nameOf(pair)));
-    const stored = new Map((await readPairs(tx, left, { lock: !dryRun })).map((row) => [nameOfPair(row.roleId, row.subjectId), row]));
-    for (const pair of left) {
-      const before = stored.get(nameOf(pair));
-      if (before && !isSame(before, pair.terms)) update.push({ pair, before });
-    }
-    left = left.filter((pair) => !stored.has(nameOf(pair)));
-    if (dryRun) {
-      insert.push(...left);
-      left = [];
-    }
+    const present = dryRun ? left : await insertPairs(tx, left);
+    const presentNames = new Set(present.map(({ name }) => name));
+    insert.push(...left.filter(({ name }) => !presentNames.has(name)));
+    if (present.length === 0) break;
+    const differences = await comparePairs(tx, present, { lock: !dryRun });
+    for (const { pair, stored } of differences) if (stored) update.push({ pair, before: stored });
+    left = differences.flatMap(({ pair, stored }) => (stored ? [] : pair));
+    if (!dryRun) continue;
+    insert.push(...left);
+    break;
   }
-  return { insert, update, remove: [] };
+  return { insert, update };
 }
-
-const isSame = (left: Terms, right: Terms) => left.expiresAt?.getTime() === right.expiresAt?.getTime() && left.withDescendants === right.withDescendants;
 
 async function findRevoked(tx: InstanceContext, plans: readonly Plan[], lock: boolean): Promise<Work> {
   return { insert: [], update: [], remove: await readPairs(tx, lastOfEach(plans), { lock }) };
 }
 
-async function findReplaced(tx: InstanceContext, applicationId: string, plans: readonly Plan[], { dryRun = false }: ChangeOptions): Promise<Work> {
+async function findReplaced(tx: InstanceContext, applicationId: string, plans: readonly Plan[], lock: boolean): Promise<Work> {
   const last = [...new Map(plans.map((each) => [each.subject.id, each])).values()];
   const wanted = lastOfEach(last);
-  const names = new Set(wanted.map(({ role, subject }) => nameOfPair(role.id, subject.id)));
-  const own = await readOwn(tx, applicationId, last.map(({ subject }) => subject), { lock: !dryRun });
-  return { ...await settle(tx, wanted, dryRun), remove: own.filter((row) => !names.has(nameOfPair(row.roleId, row.subjectId))) };
+  const names = new Set(wanted.map(({ name }) => name));
+  const own = await readOwn(tx, applicationId, last.map(({ subject }) => subject), { lock });
+  return { ...await findAssigned(tx, wanted, !lock), remove: own.filter((row) => !names.has(nameOfPair(row.roleId, row.subjectId))) };
 }
 
 /** Roles that are taken away without having been named. */
@@ -154,8 +147,12 @@ function changesOf({ insert, update, remove }: Work, roles: ReadonlyMap<string, 
 /** Tells each change to the last row that names its subject and role; for roles taken by a replacement, to the last of the subject. */
 function report(changes: readonly AssignmentChange[], plans: readonly Plan[]): void {
   if (changes.length === 0) return;
-  const lastOfSubject = new Map(plans.map((each) => [each.subject.id, each]));
-  const lastOfPair = new Map(plans.flatMap((each) => each.pairs.map(({ role }) => [nameOfPair(role.id, each.subject.id), each])));
+  const lastOfSubject = new Map<string, Plan>();
+  const lastOfPair = new Map<string, Plan>();
+  for (const each of plans) {
+    lastOfSubject.set(each.subject.id, each);
+    for (const { name } of each.pairs) lastOfPair.set(name, each);
+  }
   for (const { kind, role, subjectId } of changes) {
     (lastOfPair.get(nameOfPair(role.id, subjectId)) ?? lastOfSubject.get(subjectId))?.row[kind].push(role.key);
   }

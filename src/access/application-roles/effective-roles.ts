@@ -40,8 +40,9 @@ type Holder = Map<string, Promise<Known>>;
 interface State { readonly reader: EffectiveReader; readonly cache: InstanceCache<Holder> }
 
 const channel = 'access.application-roles';
-/** A signal takes 7,999 bytes, of which an id of a user takes 34. */
-const idsInSignal = 200;
+/** A signal takes 7,999 bytes, of which a user takes 27: the id without its prefix, and a comma. */
+const usersInSignal = 280;
+const prefix = 'user_';
 /** Applications kept for one user. */
 const mostApplications = 50;
 
@@ -52,8 +53,8 @@ const stateOf = perCore((core): State => {
   });
   const state = { reader: createEffectiveReader(core), cache };
   core.signals.subscribe(channel, (payload) => {
-    const [instanceId, ...userIds] = JSON.parse(payload) as [string, ...string[]];
-    forget(state, instanceId, userIds);
+    const [instanceId = '', users = ''] = payload.split(' ');
+    forget(state, instanceId, users === '' ? [] : users.split(',').map((end) => prefix + end));
   });
   onUserChanged(core, (instanceId, userId) => { cache.forget(instanceId, userId); });
   onMembershipsChanged(core, (instanceId, userId) => { forget(state, instanceId, userId === undefined ? [] : [userId]); });
@@ -118,12 +119,13 @@ function reasonOf({ kind, sourceId, sourceName, viaId, viaName, expiresAt }: Eff
 /** Within the transaction of the change. Of a group or unit, everybody may be meant. */
 export async function announceRoles(tx: InstanceContext, subjectIds: readonly string[]): Promise<void> {
   if (!areUsers(subjectIds)) return announceAllRoles(tx);
-  for (let from = 0; from < subjectIds.length; from += idsInSignal) {
-    await tx.core.signals.publish(tx.db, channel, JSON.stringify([tx.instance.id, ...subjectIds.slice(from, from + idsInSignal)]));
+  for (let from = 0; from < subjectIds.length; from += usersInSignal) {
+    const users = subjectIds.slice(from, from + usersInSignal).map((id) => id.slice(prefix.length));
+    await tx.core.signals.publish(tx.db, channel, `${tx.instance.id} ${users.join(',')}`);
   }
 }
 
-export const announceAllRoles = (tx: InstanceContext): Promise<void> => tx.core.signals.publish(tx.db, channel, JSON.stringify([tx.instance.id]));
+export const announceAllRoles = (tx: InstanceContext): Promise<void> => tx.core.signals.publish(tx.db, channel, tx.instance.id);
 
 /** After the commit, so that this server does not wait for its own signal. */
 export function forgetRoles(context: InstanceContext, subjectIds: readonly string[]): void {
@@ -132,7 +134,7 @@ export function forgetRoles(context: InstanceContext, subjectIds: readonly strin
 
 export const forgetAllRoles = (context: InstanceContext): void => { forget(stateOf(context.core), context.instance.id, []); };
 
-const areUsers = (subjectIds: readonly string[]) => subjectIds.every((id) => id.startsWith('user_'));
+const areUsers = (subjectIds: readonly string[]) => subjectIds.every((id) => id.startsWith(prefix));
 
 /** Without ids: everybody of the instance. */
 function forget({ cache }: State, instanceId: string, userIds: readonly string[]): void {

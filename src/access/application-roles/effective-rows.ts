@@ -28,8 +28,9 @@ export interface EffectiveRow {
 const keyOf = ({ instanceId, userId, applicationId }: EffectiveKey) => `${instanceId}\0${userId}\0${applicationId}`;
 
 /**
- * Each step goes on from the one before by an index. A user without a unit is in the root; a user who does not exist is
- * in nothing. Of several ways into one group, the shortest kept is that of the direct member.
+ * Each step goes on from the one before by an index (OFFSET 0 keeps that order; a path has another collation than ids).
+ * A user without a unit is in the root; a user who does not exist is in nothing. Of several ways into a group one is
+ * told, that of a direct member before the others.
  */
 const statement: BatchStatement = {
   name: 'effective-roles',
@@ -41,31 +42,34 @@ const statement: BatchStatement = {
       SELECT k.*, 'ou_root' FROM k JOIN "User" u ON u."instanceId" = k."instanceId" AND u.id = k."userId"
       WHERE NOT EXISTS (SELECT 1 FROM "OrganizationalUnitMember" m WHERE m."instanceId" = k."instanceId" AND m."userId" = k."userId")
     ), places AS (
-      SELECT n."instanceId", n."userId", n.app, p.id AS place, n.unit, o.name AS "unitName"
+      SELECT n."instanceId", n."userId", n.app, p.id COLLATE "default" AS place, n.unit, o.name AS "unitName"
       FROM units n JOIN "OrganizationalUnit" o ON o."instanceId" = n."instanceId" AND o.id = n.unit
       CROSS JOIN LATERAL unnest(string_to_array(trim(both '/' from o.path), '/')) AS p(id)
     ), reached AS (
       SELECT k.*, m."groupId", NULL::text AS via FROM k JOIN "GroupMember" m ON m."instanceId" = k."instanceId" AND m."userId" = k."userId"
       UNION
       SELECT r."instanceId", r."userId", r.app, n."groupId", COALESCE(r.via, r."groupId")
-      FROM reached r JOIN "GroupNesting" n ON n."instanceId" = r."instanceId" AND n."childGroupId" = r."groupId"
+      FROM reached r CROSS JOIN LATERAL (SELECT "groupId" FROM "GroupNesting" WHERE "instanceId" = r."instanceId" AND "childGroupId" = r."groupId" OFFSET 0) n
     ), groups AS (
       SELECT DISTINCT ON ("instanceId", "userId", app, "groupId") * FROM reached ORDER BY "instanceId", "userId", app, "groupId", via NULLS FIRST
     ), held AS (
-      SELECT k.*, a."roleId", a."expiresAt", 'user' AS kind, NULL::text AS "sourceId", NULL::text AS "sourceName", NULL::text AS "viaId", NULL::text AS "viaName"
+      SELECT k.*, a."roleId", a."expiresAt", 'user' AS kind, NULL::text AS source, NULL::text AS via, NULL::text AS "viaName"
       FROM k JOIN "ApplicationRoleAssignment" a ON a."instanceId" = k."instanceId" AND a."userId" = k."userId"
       UNION ALL
-      SELECT g."instanceId", g."userId", g.app, a."roleId", a."expiresAt", 'group', g."groupId", s.name, g.via, v.name
-      FROM groups g JOIN "ApplicationRoleAssignment" a ON a."instanceId" = g."instanceId" AND a."groupId" = g."groupId"
-      JOIN "Group" s ON s."instanceId" = g."instanceId" AND s.id = g."groupId"
-      LEFT JOIN "Group" v ON v."instanceId" = g."instanceId" AND v.id = g.via
+      SELECT g."instanceId", g."userId", g.app, a."roleId", a."expiresAt", 'group', g."groupId", g.via, NULL
+      FROM groups g CROSS JOIN LATERAL (SELECT * FROM "ApplicationRoleAssignment" WHERE "instanceId" = g."instanceId" AND "groupId" = g."groupId" OFFSET 0) a
       UNION ALL
-      SELECT p."instanceId", p."userId", p.app, a."roleId", a."expiresAt", 'organizational_unit', p.place, s.name, NULLIF(p.unit, p.place), CASE WHEN p.unit <> p.place THEN p."unitName" END
-      FROM places p JOIN "ApplicationRoleAssignment" a ON a."instanceId" = p."instanceId" AND a."organizationalUnitId" = p.place AND (a."withDescendants" OR p.unit = p.place)
-      JOIN "OrganizationalUnit" s ON s."instanceId" = p."instanceId" AND s.id = p.place
+      SELECT p."instanceId", p."userId", p.app, a."roleId", a."expiresAt", 'organizational_unit', p.place, NULLIF(p.unit, p.place), p."unitName"
+      FROM places p CROSS JOIN LATERAL (SELECT * FROM "ApplicationRoleAssignment" WHERE "instanceId" = p."instanceId" AND "organizationalUnitId" = p.place OFFSET 0) a
+      WHERE a."withDescendants" OR p.unit = p.place
     )
-    SELECT h."instanceId", h."userId", h.app AS "askedApplicationId", r.id AS "roleId", r.key, r.name, r."applicationId", h.kind, h."sourceId", h."sourceName", h."viaId", h."viaName", h."expiresAt"
-    FROM held h JOIN "ApplicationRole" r ON r."instanceId" = h."instanceId" AND r.id = h."roleId" AND (h.app = '' OR r."applicationId" = h.app)
+    SELECT h."instanceId", h."userId", h.app AS "askedApplicationId", r.id AS "roleId", r.key, r.name, r."applicationId", h.kind, h."expiresAt",
+      h.source AS "sourceId", COALESCE(s.name, o.name) AS "sourceName", h.via AS "viaId", COALESCE(v.name, h."viaName") AS "viaName"
+    FROM held h
+    JOIN "ApplicationRole" r ON r."instanceId" = h."instanceId" AND r.id = h."roleId" AND (h.app = '' OR r."applicationId" = h.app)
+    LEFT JOIN "Group" s ON s."instanceId" = h."instanceId" AND s.id = h.source AND h.kind = 'group'
+    LEFT JOIN "Group" v ON v."instanceId" = h."instanceId" AND v.id = h.via AND h.kind = 'group'
+    LEFT JOIN "OrganizationalUnit" o ON o."instanceId" = h."instanceId" AND o.id = h.source AND h.kind = 'organizational_unit'
     WHERE h."expiresAt" IS NULL OR h."expiresAt" > $4::timestamptz`,
 };
 

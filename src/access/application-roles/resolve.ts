@@ -40,25 +40,34 @@ export async function resolveSubjects(context: InstanceContext, references: read
   const instanceId = context.instance.id;
   const named = <Name extends keyof SubjectReference>(name: Name) => references.flatMap((reference) => reference[name] ?? []);
 
-  async function find(values: readonly string[], column: 'id' | 'usernameKey' | 'emailKey' | 'externalId', table: 'User' | 'Group' | 'OrganizationalUnit' = 'User'): Promise<{ id: string; key: string; verified: boolean }[]> {
+  async function find(values: readonly string[], column: 'usernameKey' | 'emailKey' | 'externalId'): Promise<{ id: string; key: string; verified: boolean }[]> {
     if (values.length === 0) return [];
     const name = Prisma.raw(`"${column}"`);
     return context.db.$queryRaw`
       SELECT "id", ${name} AS "key", ${column === 'emailKey' ? Prisma.raw('"emailVerified"') : Prisma.raw('true')} AS "verified"
-      FROM ${Prisma.raw(`"${table}"`)} WHERE "instanceId" = ${instanceId} AND ${name} = ANY (${[...new Set(values)]}::text[]) ORDER BY "id" ${lock}`;
+      FROM "User" WHERE "instanceId" = ${instanceId} AND ${name} = ANY (${[...new Set(values)]}::text[]) ORDER BY "id" ${lock}`;
   }
 
-  const byId = new Set((await find(named('userId'), 'id')).map(({ id }) => id));
+  /** Those that are not there: most often none, and so no rows to read. */
+  async function findMissing(ids: readonly string[], table: 'User' | 'Group' | 'OrganizationalUnit'): Promise<Set<string>> {
+    if (ids.length === 0) return new Set();
+    const rows = await context.db.$queryRaw<{ id: string }[]>`
+      WITH held AS MATERIALIZED (SELECT "id" FROM ${Prisma.raw(`"${table}"`)} WHERE "instanceId" = ${instanceId} AND "id" = ANY (${ids}::text[]) ORDER BY "id" ${lock})
+      SELECT w."id" FROM unnest(${ids}::text[]) AS w("id") WHERE NOT EXISTS (SELECT 1 FROM held WHERE held."id" = w."id")`;
+    return new Set(rows.map(({ id }) => id));
+  }
+
+  const noUsers = await findMissing(named('userId'), 'User');
   const byUsername = new Map((await find(named('username').map(foldIdentifier), 'usernameKey')).map(({ id, key }) => [key, id]));
   const byEmail = new Map((await find(named('email').map(foldIdentifier), 'emailKey')).map((row) => [row.key, row]));
   const byExternalId = Map.groupBy(await find(named('externalId'), 'externalId'), ({ key }) => key);
-  const groups = new Set((await find(named('groupId'), 'id', 'Group')).map(({ id }) => id));
-  const units = new Set((await find(named('organizationalUnitId'), 'id', 'OrganizationalUnit')).map(({ id }) => id));
+  const noGroups = await findMissing(named('groupId'), 'Group');
+  const noUnits = await findMissing(named('organizationalUnitId'), 'OrganizationalUnit');
 
   const resolved = references.map((reference): Subject | RowFailure => {
     const { userId, username, email, externalId, groupId, organizationalUnitId } = reference;
     const user = (id: string | undefined): Subject | RowFailure => (id === undefined ? noUser : { kind: 'user', id });
-    if (userId !== undefined) return user(byId.has(userId) ? userId : undefined);
+    if (userId !== undefined) return user(noUsers.has(userId) ? undefined : userId);
     if (username !== undefined) return user(byUsername.get(foldIdentifier(username)));
     if (email !== undefined) {
       const found = byEmail.get(foldIdentifier(email));
@@ -68,8 +77,8 @@ export async function resolveSubjects(context: InstanceContext, references: read
       const found = byExternalId.get(externalId) ?? [];
       return found.length > 1 ? ambiguous : user(found[0]?.id);
     }
-    if (groupId !== undefined) return groups.has(groupId) ? { kind: 'group', id: groupId } : noSuch('Group', 'There is no such group.');
-    return organizationalUnitId !== undefined && units.has(organizationalUnitId) ? { kind: 'organizational_unit', id: organizationalUnitId } : noUnit;
+    if (groupId !== undefined) return noGroups.has(groupId) ? noSuch('Group', 'There is no such group.') : { kind: 'group', id: groupId };
+    return organizationalUnitId !== undefined && !noUnits.has(organizationalUnitId) ? { kind: 'organizational_unit', id: organizationalUnitId } : noUnit;
   });
   return limitPathsOf(context) === undefined ? resolved : withinLimit(context, resolved);
 }

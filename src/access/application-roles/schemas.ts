@@ -6,14 +6,15 @@ import { longText, text } from '../../core/http/text.ts';
 import { idPattern } from '../../core/ids.ts';
 import { userIdSchema } from '../../directory/index.ts';
 
-export const roleIdSchema = z.string().regex(idPattern('role'), 'must be the id of a role, such as role_01k9v6z3x4p5q6r7s8t9v0w1x2');
+const roleIdPattern = idPattern('role');
+export const roleIdSchema = z.string().regex(roleIdPattern, 'must be the id of a role, such as role_01k9v6z3x4p5q6r7s8t9v0w1x2');
 export const groupIdSchema = z.string().regex(idPattern('group'), 'must be the id of a group');
 export const organizationalUnitIdSchema = z.string().regex(/^(?:ou_root|ou_[0-9a-hjkmnp-tv-z]{26})$/, 'must be the id of an organizational unit, or ou_root');
 export const subjectIdSchema = z.union([userIdSchema, groupIdSchema, organizationalUnitIdSchema]).describe('The id of a user, a group or an organizational unit.');
 
 /** The keys of roles; one that reads as an id would be taken for that. */
 export const roleKeySchema = z.string().max(100).regex(/^[a-z0-9][a-z0-9_.:-]*$/, 'must consist of a-z, 0-9 and _ . : - and begin with a letter or digit')
-  .refine((key) => !idPattern('role').test(key), 'must not look like the id of a role');
+  .refine((key) => !roleIdPattern.test(key), 'must not look like the id of a role');
 
 const fields = { name: text(100), description: longText(1_000).nullish() };
 

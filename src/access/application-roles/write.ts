@@ -5,33 +5,55 @@ import type { Terms } from './events.ts';
 import type { RoleName, Subject } from './resolve.ts';
 
 /** One subject's having one role. */
-export interface Pair { readonly role: RoleName; readonly subject: Subject; readonly terms: Terms }
+export interface Pair { readonly name: string; readonly role: RoleName; readonly subject: Subject; readonly terms: Terms }
 export const nameOfPair = (roleId: string, subjectId: string) => `${roleId} ${subjectId}`;
 
 export interface StoredAssignment { readonly roleId: string; readonly subjectId: string; readonly expiresAt: Date | null; readonly withDescendants: boolean }
 
-const ofKind = (kind: Subject['kind'], { subject }: Pair) => (subject.kind === kind ? subject.id : null);
-
 /** Sorted, so that two writers of the same rows wait for each other instead of in a circle. */
-export const inOrder = (pairs: readonly Pair[]): Pair[] =>
-  [...pairs].sort((a, b) => (a.role.id < b.role.id || (a.role.id === b.role.id && a.subject.id < b.subject.id) ? -1 : 1));
+export const inOrder = (pairs: Iterable<Pair>): Pair[] => [...pairs].sort((a, b) => (a.name < b.name ? -1 : 1));
 
-/** The pairs as a table expression of columns role, subject, ends, deep. */
+/** The pairs as a table expression of columns role, subject, ends, deep and n, their place from 1. What is the same for all goes once. */
 function tableOf(pairs: readonly Pair[]): Prisma.Sql {
+  const [first] = pairs;
+  const subjects = Prisma.sql`unnest(${pairs.map(({ subject }) => subject.id)}::text[])`;
+  if (first && pairs.every(({ role, terms }) => role === first.role && terms.withDescendants === first.terms.withDescendants && terms.expiresAt?.getTime() === first.terms.expiresAt?.getTime())) {
+    return Prisma.sql`(SELECT ${first.role.id}::text AS "role", t."subject", ${first.terms.expiresAt}::timestamptz AS "ends", ${first.terms.withDescendants}::boolean AS "deep", t.n
+      FROM ${subjects} WITH ORDINALITY AS t("subject", n)) AS w`;
+  }
   return Prisma.sql`unnest(${pairs.map(({ role }) => role.id)}::text[], ${pairs.map(({ subject }) => subject.id)}::text[],
-    ${pairs.map(({ terms }) => terms.expiresAt?.toISOString() ?? null)}::timestamptz[], ${pairs.map(({ terms }) => terms.withDescendants)}::boolean[]) AS w("role", "subject", "ends", "deep")`;
+    ${pairs.map(({ terms }) => terms.expiresAt?.toISOString() ?? null)}::timestamptz[], ${pairs.map(({ terms }) => terms.withDescendants)}::boolean[]) WITH ORDINALITY AS w("role", "subject", "ends", "deep", n)`;
 }
 
-/** Inserts those that are not there; returns them. */
-export async function insertPairs(tx: InstanceContext, pairs: readonly Pair[]): Promise<Set<string>> {
-  if (pairs.length === 0) return new Set();
-  const rows = await tx.db.$queryRaw<{ roleId: string; subjectId: string }[]>`
-    INSERT INTO "ApplicationRoleAssignment" ("instanceId", "roleId", "userId", "groupId", "organizationalUnitId", "expiresAt", "withDescendants", "createdAt")
-    SELECT ${tx.instance.id}, w.* , ${tx.now()}::timestamptz FROM unnest(${pairs.map(({ role }) => role.id)}::text[],
-      ${pairs.map((pair) => ofKind('user', pair))}::text[], ${pairs.map((pair) => ofKind('group', pair))}::text[], ${pairs.map((pair) => ofKind('organizational_unit', pair))}::text[],
-      ${pairs.map(({ terms }) => terms.expiresAt?.toISOString() ?? null)}::timestamptz[], ${pairs.map(({ terms }) => terms.withDescendants)}::boolean[]) AS w
-    ON CONFLICT DO NOTHING RETURNING "roleId", "subjectId"`;
-  return new Set(rows.map(({ roleId, subjectId }) => nameOfPair(roleId, subjectId)));
+/** Inserts those that are not there; returns the others, which are. */
+export async function insertPairs(tx: InstanceContext, pairs: readonly Pair[]): Promise<Pair[]> {
+  const rows = await tx.db.$queryRaw<{ n: number }[]>`
+    WITH w AS MATERIALIZED (SELECT * FROM ${tableOf(pairs)}), made AS (
+      INSERT INTO "ApplicationRoleAssignment" ("instanceId", "roleId", "userId", "groupId", "organizationalUnitId", "expiresAt", "withDescendants", "createdAt")
+      SELECT ${tx.instance.id}, "role", CASE WHEN starts_with("subject", 'user_') THEN "subject" END, CASE WHEN starts_with("subject", 'group_') THEN "subject" END,
+        CASE WHEN starts_with("subject", 'ou_') THEN "subject" END, "ends", "deep", ${tx.now()}::timestamptz FROM w ORDER BY n
+      ON CONFLICT DO NOTHING RETURNING "roleId", "subjectId"
+    )
+    SELECT n::int FROM w WHERE NOT EXISTS (SELECT 1 FROM made WHERE made."roleId" = w."role" AND made."subjectId" = w."subject")`;
+  return rows.flatMap(({ n }) => pairs[n - 1] ?? []);
+}
+
+/** What differs from what is stored of a pair; `stored` undefined: nothing is. */
+export interface Difference { readonly pair: Pair; readonly stored: Terms | undefined }
+
+/** Which pairs are not stored, or with other terms. */
+export async function comparePairs(context: InstanceContext, pairs: readonly Pair[], { lock }: { lock: boolean }): Promise<Difference[]> {
+  const rows = await context.db.$queryRaw<{ n: number; isStored: boolean; expiresAt: Date | null; withDescendants: boolean | null }[]>`
+    WITH w AS MATERIALIZED (SELECT * FROM ${tableOf(pairs)}), stored AS MATERIALIZED (
+      SELECT w.n, a."expiresAt", a."withDescendants" FROM w JOIN "ApplicationRoleAssignment" a ON a."instanceId" = ${context.instance.id} AND a."roleId" = w."role" AND a."subjectId" = w."subject"
+      ORDER BY w.n ${lock ? Prisma.sql`FOR UPDATE OF a` : Prisma.empty}
+    )
+    SELECT w.n::int, s.n IS NOT NULL AS "isStored", s."expiresAt", s."withDescendants" FROM w LEFT JOIN stored s ON s.n = w.n
+    WHERE s.n IS NULL OR s."expiresAt" IS DISTINCT FROM w."ends" OR s."withDescendants" <> w."deep"`;
+  return rows.flatMap(({ n, isStored, expiresAt, withDescendants }) => {
+    const pair = pairs[n - 1];
+    return pair ? [{ pair, stored: isStored ? { expiresAt, withDescendants: withDescendants ?? false } : undefined }] : [];
+  });
 }
 
 /** What is stored of these pairs. */
