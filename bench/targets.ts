@@ -29,7 +29,8 @@ export function formPost(target: Target, path: string, client: Client, parameter
 /** What the generator needs to make a refresh request of a token. */
 export const refreshTemplate = (target: Target) => ({ path: `${target.base}${paths.token}`, headers: headersOf(target, web) });
 
-const authorizePath = (target: Target) => `${target.base}${paths.authorize}?${new URLSearchParams({
+/** A request of the web application with the scope `openid`. */
+export const authorizePath = (target: Pick<Target, 'base'>) => `${target.base}${paths.authorize}?${new URLSearchParams({
   client_id: web.id, response_type: 'code', redirect_uri: redirectUri, scope: 'openid', state: 'a-state',
   code_challenge: pkce.challenge, code_challenge_method: 'S256',
 }).toString()}`;

@@ -2,7 +2,7 @@
 import { newId, type IdPrefix } from '../../src/core/ids.ts';
 import { foldIdentifier } from '../../src/directory/index.ts';
 import { familyName, givenName } from './names.ts';
-import { groupOf, groupsOfUser, type LargeSize, parentOf } from './size.ts';
+import { groupsOfUser, type LargeSize, parentOf } from './size.ts';
 
 /** Ids in the order of their numbers, as if one had been made each millisecond. */
 export function makeIds(prefix: IdPrefix, count: number, from: number): string[] {
@@ -82,7 +82,3 @@ export function tablesOf(instanceId: string, size: LargeSize, ids: Ids, now: str
     { name: 'ApplicationRoleAssignment', rows: assignmentRows, columns: ['instanceId', 'roleId', 'userId', 'groupId', 'organizationalUnitId', 'withDescendants', 'createdAt'] },
   ];
 }
-
-/** To see that what was written is what was meant. */
-export const membersOf = (user: number, size: LargeSize): { unit: number; groups: number[] } =>
-  ({ unit: user % size.organizationalUnits, groups: Array.from({ length: groupsOfUser }, (_value, place) => groupOf(user, place, size.groups)) });

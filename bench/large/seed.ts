@@ -50,7 +50,7 @@ async function seedApplications(context: InstanceContext): Promise<string[]> {
   for (let index = 0; index < applicationCount; index += 1) {
     const { application: made } = await createApplication(context, {
       name: `Application ${index}`, kind: 'web', clientId: index === 0 ? web.id : `${web.id}-${index}`, firstParty: true, ...limits, oidc: { redirectUris: [redirectUri] } }, { clientSecret: web.secret });
-    for (let role = 0; role < rolesOfEach; role += 1) roles.push({ id: newId('arole'), applicationId: made.id, key: `role-${role}`, name: `Role ${role}` });
+    for (let role = 0; role < rolesOfEach; role += 1) roles.push({ id: newId('role'), applicationId: made.id, key: `role-${role}`, name: `Role ${role}` });
   }
   await context.db.applicationRole.createMany({ data: roles.map((role) => ({ ...role, instanceId: context.instance.id })) });
   return roles.map(({ id }) => id).sort();

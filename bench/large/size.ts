@@ -10,6 +10,7 @@ export interface LargeSize {
 
 export const applicationCount = 20;
 export const rolesOfEach = 50;
+/** Far from each other: each a quarter of all groups behind the one before. */
 export const groupsOfUser = 4;
 
 export function sizeFor(users: number): LargeSize {
@@ -19,6 +20,3 @@ export function sizeFor(users: number): LargeSize {
 
 /** Ten units under the root, ten under each of them, and so on: the first has a ninth of all below it. */
 export const parentOf = (unit: number): number | undefined => (unit < 10 ? undefined : Math.floor((unit - 10) / 10));
-
-/** The groups of a user, far from each other. */
-export const groupOf = (user: number, place: number, groups: number): number => (user + place * Math.floor(groups / groupsOfUser)) % groups;

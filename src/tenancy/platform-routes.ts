@@ -15,6 +15,7 @@ import { deleteInstance } from './delete-instance.ts';
 import { instanceNotFound, instanceSharesOrigin } from './errors.ts';
 import { exportInstance } from './export-instance.ts';
 import { createInstance, listInstances, loadInstanceRow, renameInstance, resumeInstance, suspendInstance, toInstance } from './instances.ts';
+import { assignPlan } from './plans/assignment.ts';
 import { planRoutes } from './plans/platform-routes.ts';
 import { createdInstance, createInstanceBody, type FirstAdministrator, instancePage, instanceParams, instanceSchema, listInstancesQuery, renameInstanceBody } from './schemas.ts';
 
@@ -52,14 +53,17 @@ export async function platform(app: FastifyInstance, { core, createFirstAdminist
     },
     config: { access: manage },
   }, async (request, reply) => {
-    const { id, name, separateOwner, administrator } = request.body;
+    const { id, name, separateOwner, planId, administrator } = request.body;
     if (separateOwner && core.config.instanceHostSuffix === undefined && !core.config.allowSeveralOwnersOnOneOrigin) throw instanceSharesOrigin();
     if (administrator && !createFirstAdministrator) throw invalidParameters([{ field: 'administrator', code: 'unsupported', detail: 'This server makes no administrators here; leave it out.' }]);
     let setupLink: { url: string; expiresAt: Date } | undefined;
     const context = await createInstance(core, { id, name }, {
       ...operatorOf(request),
       // In the same transaction: no instance is left behind that nobody can enter.
-      prepare: async (tx) => { setupLink = administrator && await createFirstAdministrator?.(tx, administrator); },
+      prepare: async (tx) => {
+        if (planId !== undefined) await assignPlan(tx, planId);
+        setupLink = administrator && await createFirstAdministrator?.(tx, administrator);
+      },
     });
     return reply.code(201).header('location', `${core.config.consoleUrl}${path}/${id}`).send({
       ...viewInstance(core, await loadInstanceRow(context)),

@@ -5,6 +5,7 @@ import { text } from '../core/http/text.ts';
 import { idPattern } from '../core/ids.ts';
 import { instanceSlug } from './addresses.ts';
 import { signingAlgorithms } from './key-material.ts';
+import { planIdSchema } from './plans/schemas.ts';
 import { brandingSchema, instanceSettingsSchema } from './settings.ts';
 import { sparse } from './stored-values.ts';
 
@@ -63,6 +64,7 @@ export const createInstanceBody = z.strictObject({
   id: slug.describe('Part of all its addresses. Never changed, never given out again.'),
   name: instanceName,
   separateOwner: z.boolean().default(false).describe('It belongs to somebody else than the other instances: refused while they share one origin, unless the server allows that.'),
+  planId: planIdSchema.optional().describe('Default: `unlimited`.'),
   administrator: firstAdministratorSchema.optional().describe('The first administrator; the answer holds the one-time link to set the account up.'),
 }).meta({ id: 'CreateInstance', examples: [{ id: 'acme', name: 'Acme Ltd.', administrator: { username: 'ada' } }] });
 export const createdInstance = instanceSchema.extend({

@@ -4,7 +4,7 @@ import pg from 'pg';
 import { scopedModels } from '../../src/core/database.ts';
 
 /** The log is sealed, and calls are counted, in their own time. */
-const ownPace = new Set(['EventSeal', 'EventChainHead', 'MonthlyUsage']);
+const ownPace = new Set(['EventSeal', 'EventChainHead', 'MonthlyUsage', 'MonthlyUsageSubject']);
 
 export async function digestOf(databaseUrl: string, instanceId: string): Promise<Record<string, string>> {
   const client = new pg.Client({ connectionString: databaseUrl });
