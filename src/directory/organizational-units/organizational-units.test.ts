@@ -10,8 +10,15 @@ interface Page<Item> { items: Item[]; next: string | null }
 interface Refused { code: string; detail: string; errors?: { field: string; code: string }[]; uses?: { kind: string; count: number }[] }
 
 let server: TestServer;
-beforeAll(async () => { server = await startTestServer(); });
-afterAll(() => server.close());
+let replica: TestServer;
+beforeAll(async () => {
+  server = await startTestServer();
+  replica = await server.replica();
+});
+afterAll(async () => {
+  await replica.close();
+  await server.close();
+});
 
 const url = '/organizational-units';
 let names = 0;
@@ -131,7 +138,8 @@ describe('moving a subtree', () => {
 
   it('twenty at once make no circle', async () => {
     const units = await Promise.all(Array.from({ length: 20 }, () => makeUnit()));
-    const answers = await Promise.all(units.map(({ id }, index) => move(id, { parentId: units[(index + 1) % 20]?.id })));
+    // On two servers, so that the database decides.
+    const answers = await Promise.all(units.map(({ id }, index) => (index % 2 ? server : replica).api('POST', `${url}/${id}/move`, { parentId: units[(index + 1) % 20]?.id })));
     expect(answers.filter(({ status }) => status === 200)).toHaveLength(19);
     expect(answers.filter(({ status }) => status === 409)).toHaveLength(1);
     for (const { id } of units) {
