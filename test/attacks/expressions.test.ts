@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { compileExpression, ExpressionError, type ExpressionType } from '../../src/core/expressions/index.ts';
 
@@ -7,20 +8,26 @@ const variables: Record<string, ExpressionType> = {
 const many = Array.from({ length: 10_000 }, (_, index) => `${'x'.repeat(100)}${index}`);
 const given = { user: { username: 'ada', groups: many, dict: { big: 'y'.repeat(60_000) } }, many, any: {} };
 
-/** The time that a test machine under load may take on top. */
 const ceilingMs = 50;
-const slackMs = 60;
+type Outcome = 'refused' | 'stopped' | 'value';
 
-/** Refused when saved, or stopped when run: either within the ceiling. */
-function timed(source: string): { outcome: 'refused' | 'stopped' | 'value'; ms: number } {
-  const start = performance.now();
-  const since = () => performance.now() - start;
+/** Refused when saved, or stopped when run; and what it took of the processor, at the best of three times: what others take is not its fault. */
+function timed(source: string): { outcome: Outcome; ms: number } {
+  const tries = Array.from({ length: 3 }, () => {
+    const before = process.threadCpuUsage();
+    const outcome = outcomeOf(source);
+    const { user, system } = process.threadCpuUsage(before);
+    return { outcome, ms: (user + system) / 1_000 };
+  });
+  return tries.reduce((best, next) => (next.ms < best.ms ? next : best));
+}
+
+function outcomeOf(source: string): Outcome {
   try {
-    const answer = compileExpression(source, { variables, result: 'dyn' }).evaluate(given);
-    return { outcome: answer.ok ? 'value' : 'stopped', ms: since() };
+    return compileExpression(source, { variables, result: 'dyn' }).evaluate(given).ok ? 'value' : 'stopped';
   } catch (error) {
     if (!(error instanceof ExpressionError)) throw error;
-    return { outcome: 'refused', ms: since() };
+    return 'refused';
   }
 }
 
@@ -44,7 +51,7 @@ describe('attack: input.expression-limits', () => {
   ])('%s is refused at save', (_name, source) => {
     const { outcome, ms } = timed(source);
     expect(outcome).toBe('refused');
-    expect(ms).toBeLessThan(ceilingMs + slackMs);
+    expect(ms).toBeLessThan(ceilingMs);
   });
 
   it.each<[string, string]>([
@@ -66,13 +73,13 @@ describe('attack: input.expression-limits', () => {
   ])('%s is cut off', (_name, source) => {
     const { outcome, ms } = timed(source);
     expect(outcome).toBe('stopped');
-    expect(ms).toBeLessThan(ceilingMs + slackMs);
+    expect(ms).toBeLessThan(ceilingMs);
   });
 
   it('answers an exhausted budget as an error, whatever it is wrapped in', () => {
     const endless = 'many.all(a, many.all(b, a != "" && b != ""))';
     for (const source of [`${endless} || true`, `true && (${endless} || true)`, `[true].exists(x, ${endless} || x)`, `IsNullOrEmpty(${endless}) || true`, `has(user.dict.big) && (${endless} ? true : true)`]) {
-      expect(timed(source).outcome, source).toBe('stopped');
+      expect(outcomeOf(source), source).toBe('stopped');
     }
   });
 
@@ -82,7 +89,7 @@ describe('attack: input.expression-limits', () => {
     'user.groups.filter', 'any.hasOwnProperty("x")', 'user.username.constructor("return process")()', 'process', 'globalThis', 'require("fs")', 'this', '__proto__',
     '{"__proto__": 1}.polluted', '{"constructor": 1}["__proto__"]', 'cel.constructor', 'google.constructor', '"constructor" in user.dict', 'type(user).constructor',
   ])('%s reaches nothing of the host', (source) => {
-    const { outcome } = timed(source);
+    const outcome = outcomeOf(source);
     const answer = outcome === 'value' ? compileExpression(source, { variables, result: 'dyn' }).evaluate(given) : undefined;
     expect(answer === undefined || (answer.ok && answer.value === false), source).toBe(true);
   });
@@ -109,5 +116,46 @@ describe('attack: input.expression-limits', () => {
     expect(() => compileExpression('user.username + (', declaration)).toThrow(ExpressionError);
     expect(expression.evaluate({ user: { username: 'eve' } })).toEqual({ ok: true, value: 'eve' });
     expect(expression.evaluate({})).toMatchObject({ ok: false });
+  });
+});
+
+/** Sources of all shapes, most of them nonsense; those that compile run on lists of 10,000. */
+const sources = fc.letrec<{ part: string }>((tie) => ({
+  part: fc.oneof({ maxDepth: 6, withCrossShrink: true },
+    fc.constantFrom('1', '-3', '2.5', 'true', 'null', '"a"', '"😀"', 'user', 'user.username', 'user.groups', 'user.dict', 'user.dict.big', 'many', 'any', 'x', '[]', '{}', 'any.constructor', 'timestamp("2026-01-01T00:00:00Z")'),
+    fc.tuple(tie('part'), fc.constantFrom('+', '-', '*', '/', '%', '==', '!=', '<', '>=', 'in', '&&', '||', '? 1 :', '.'), tie('part')).map((parts) => `(${parts.join(' ')})`),
+    fc.tuple(tie('part'), fc.constantFrom('all', 'exists', 'exists_one', 'map', 'filter'), tie('part')).map(([range, macro, body]) => `${range}.${macro}(x, ${body})`),
+    fc.tuple(fc.constantFrom('size', 'string', 'int', 'dyn', 'Append', 'Equals', 'IsNullOrEmpty', 'ObjectToJsonString', 'has', 'duration', 'type', 'bytes'), fc.array(tie('part'), { maxLength: 3 })).map(([name, given]) => `${name}(${given.join(', ')})`),
+    fc.tuple(tie('part'), fc.constantFrom('split', 'join', 'sort', 'distinct', 'size', 'replace', 'matches', 'substring', 'indexOf', 'lowerAscii', 'getHours'), fc.array(tie('part'), { maxLength: 2 })).map(([on, name, given]) => `${on}.${name}(${given.join(', ')})`),
+    fc.array(tie('part'), { maxLength: 4 }).map((items) => `[${items.join(', ')}]`),
+    fc.tuple(tie('part'), tie('part')).map(([key, value]) => `{${key}: ${value}}`),
+    fc.tuple(tie('part'), tie('part')).map(([value, body]) => `cel.bind(x, ${value}, ${body})`),
+    fc.tuple(tie('part'), tie('part')).map(([from, key]) => `${from}[${key}]`),
+  ),
+})).part;
+
+describe('attack: input.expression-limits, whatever is written', () => {
+  it('compiles or is refused with its place, and ends in time with a value or an error', () => {
+    let values = 0;
+    fc.assert(fc.property(fc.oneof({ weight: 9, arbitrary: sources }, { weight: 1, arbitrary: fc.string({ maxLength: 60 }) }), (source) => {
+      const before = process.threadCpuUsage();
+      try {
+        const answer = compileExpression(source, { variables, result: 'dyn' }).evaluate(given);
+        if (answer.ok) {
+          values += 1;
+          JSON.stringify(answer.value);
+        } else {
+          expect(answer.error.message).not.toBe('It could not be evaluated.');
+        }
+      } catch (error) {
+        if (!(error instanceof ExpressionError)) throw error;
+        expect(error.position.line).toBeGreaterThan(0);
+        expect(error.message).not.toBe('It is nested too deep.');
+      }
+      // Once only, with what the machine has to do the first time.
+      const { user, system } = process.threadCpuUsage(before);
+      expect((user + system) / 1_000).toBeLessThan(ceilingMs * 4);
+    }), { numRuns: 2_000 });
+    expect(values).toBeGreaterThan(50);
   });
 });

@@ -1,4 +1,4 @@
-/** What is configured for an application: checked when saved, compiled once, kept in memory. */
+/** What is configured for an application: checked when saved, kept in memory. */
 import { createInstanceCache, type InstanceCache } from '../../core/cache.ts';
 import { perCore } from '../../core/core.ts';
 import { type FieldError, invalidParameters } from '../../core/errors.ts';
@@ -21,20 +21,19 @@ export interface Claim {
 
 export interface ClaimSettings { readonly roleMapping: string | null; readonly claims: readonly Claim[]; /** 0: nothing was ever configured. */ readonly version: number }
 
-export interface CompiledClaim extends Claim { readonly compiled?: Expression }
-/** One that cannot be compiled any more (this version knows less than the one it was saved with) gives nothing. */
-export interface CompiledClaims { readonly roleMapping: Expression | 'broken' | undefined; readonly claims: readonly CompiledClaim[]; readonly byToken: Readonly<Record<TokenKind, readonly CompiledClaim[]>> }
+/** Sources, not expressions: those are kept by core/expressions, as many as there is room for. */
+export interface KnownClaims { readonly roleMapping: string | null; readonly claims: readonly Claim[]; readonly byToken: Readonly<Record<TokenKind, readonly Claim[]>> }
 
-const settingsCache = perCore((core): InstanceCache<CompiledClaims> => createInstanceCache<CompiledClaims>({
+const settingsCache = perCore((core): InstanceCache<KnownClaims> => createInstanceCache<KnownClaims>({
   signals: core.signals, channel: 'access.application-claims', max: 20_000, ttlMs: 60_000,
   load: async (instanceId, applicationId) => {
     const context = await instanceContext(core, instanceId);
-    return context && compileSettings(await readClaimSettings(context, applicationId));
+    return context && knownClaims(await readClaimSettings(context, applicationId));
   },
 }));
 
 /** Without I/O when known; true of any server's change within a second. */
-export const findClaims = (context: InstanceContext, applicationId: string): Promise<CompiledClaims | undefined> =>
+export const findClaims = (context: InstanceContext, applicationId: string): Promise<KnownClaims | undefined> =>
   settingsCache(context.core).get(context.instance.id, applicationId);
 
 /** Past the memory. */
@@ -98,25 +97,9 @@ export const describe = ({ message, position: { line, column }, hint }: Expressi
 /** The key of the custom field that a claim is of. */
 export const customFieldOf = ({ source }: Pick<ClaimInput, 'source'>): string | undefined => /^attribute:dict\.(.+)$/.exec(source)?.[1];
 
-/** Nothing is thrown here: what cannot be compiled gives nothing. */
-export function compileSettings({ roleMapping, claims }: Omit<ClaimSettings, 'version'>): CompiledClaims {
+export function knownClaims({ roleMapping, claims }: Omit<ClaimSettings, 'version'>): KnownClaims {
   // The names were checked when they were saved; introspection would let them take the place of the protocol's (RFC 7662).
-  const compiled = claims.filter(({ name }) => !isReservedClaim(name)).map((claim): CompiledClaim => {
-    const expression = claim.expression === undefined ? undefined : orBroken(() => compileClaim(claim.expression ?? ''));
-    return expression === undefined || expression === 'broken' ? claim : { ...claim, compiled: expression };
-  });
-  const of = (kind: TokenKind) => compiled.filter(({ tokens }) => tokens.includes(kind));
-  return {
-    roleMapping: roleMapping === null ? undefined : orBroken(() => compileRoleMapping(roleMapping)),
-    claims: compiled, byToken: { id_token: of('id_token'), userinfo: of('userinfo'), access_token: of('access_token') },
-  };
-}
-
-function orBroken(work: () => Expression): Expression | 'broken' {
-  try {
-    return work();
-  } catch (error) {
-    if (error instanceof ExpressionError) return 'broken';
-    throw error;
-  }
+  const allowed = claims.filter(({ name }) => !isReservedClaim(name));
+  const of = (kind: TokenKind) => allowed.filter(({ tokens }) => tokens.includes(kind));
+  return { roleMapping, claims: allowed, byToken: { id_token: of('id_token'), userinfo: of('userinfo'), access_token: of('access_token') } };
 }

@@ -4,7 +4,7 @@ import { ExpressionError, type ExpressionResult } from '../../core/expressions/i
 import type { InstanceContext } from '../../tenancy/index.ts';
 import { loadReadableUser } from '../readable-user.ts';
 import type { TokenKind, TryClaims } from './schemas.ts';
-import { checkClaims, compileSettings, readClaimSettings } from './settings.ts';
+import { checkClaims, knownClaims, readClaimSettings } from './settings.ts';
 import { ClaimFacts, evaluateClaim } from './values.ts';
 import { compileRoleMapping } from './variables.ts';
 
@@ -15,7 +15,7 @@ export async function tryClaims(context: InstanceContext, applicationId: string,
   const saved = await readClaimSettings(context, applicationId);
   const roleMapping = asked.roleMapping === undefined ? saved.roleMapping : asked.roleMapping;
   const claims = asked.claims === undefined ? saved.claims : (await checkClaims(context, { roleMapping: null, claims: asked.claims })).claims;
-  const settings = compileSettings({ roleMapping, claims });
+  const settings = knownClaims({ roleMapping, claims });
   const facts = new ClaimFacts(context, application, userId, settings);
   const { user = {}, roles = [], groups = [], application: seen = {} } = await facts.variables() ?? {};
 

@@ -1,11 +1,11 @@
 /** What tokens say of one user at this moment. Each claim reads only what it needs. */
-import type { ExpressionResult } from '../../core/expressions/index.ts';
+import { type Expression, ExpressionError, type ExpressionResult } from '../../core/expressions/index.ts';
 import { type ExpressionUser, loadMemberships, type Memberships } from '../../directory/index.ts';
 import type { InstanceContext } from '../../tenancy/index.ts';
 import { effectiveRoles } from '../application-roles/effective-roles.ts';
 import type { TokenKind } from './schemas.ts';
-import { type CompiledClaim, type CompiledClaims, findClaims } from './settings.ts';
-import { type ClaimApplication, visibleUser } from './variables.ts';
+import { type Claim, findClaims, type KnownClaims } from './settings.ts';
+import { type ClaimApplication, compileClaim, compileRoleMapping, visibleUser } from './variables.ts';
 
 /** Characters of a claim in JSON: a token has to fit into headers and databases of others. */
 const longestInToken = 8_192;
@@ -38,13 +38,13 @@ export class ClaimFacts {
   readonly application: ClaimApplication;
   readonly #context: InstanceContext;
   readonly #userId: string;
-  readonly #settings: CompiledClaims;
+  readonly #settings: KnownClaims;
   #memberships: Promise<Memberships> | undefined;
   #user: Promise<ExpressionUser | undefined> | undefined;
   #roles: Promise<readonly string[]> | undefined;
   #mapped: Promise<ExpressionResult> | undefined;
 
-  constructor(context: InstanceContext, application: ClaimApplication, userId: string, settings: CompiledClaims) {
+  constructor(context: InstanceContext, application: ClaimApplication, userId: string, settings: KnownClaims) {
     this.application = application;
     this.#context = context;
     this.#userId = userId;
@@ -78,17 +78,27 @@ export class ClaimFacts {
 
   async #mapRoles(): Promise<ExpressionResult> {
     const { roleMapping } = this.#settings;
-    if (roleMapping === undefined) return { ok: true, value: await this.roles() };
+    if (roleMapping === null) return { ok: true, value: await this.roles() };
     const variables = await this.variables();
-    if (roleMapping === 'broken' || !variables) return nothing;
-    const result = roleMapping.evaluate(variables);
+    if (!variables) return nothing;
+    const result = evaluateWith(() => compileRoleMapping(roleMapping), variables);
     if (!result.ok) return result;
     const list = [result.value].flat() as string[];
     return { ok: true, value: [...new Set(list.filter((role) => role !== ''))] };
   }
 }
 
-export async function evaluateClaim({ source, compiled }: CompiledClaim, facts: ClaimFacts): Promise<ExpressionResult> {
+/** One that does not compile any more (this version knows less than the one it was saved with) has no value. */
+function evaluateWith(compile: () => Expression, variables: Readonly<Record<string, unknown>>): ExpressionResult {
+  try {
+    return compile().evaluate(variables);
+  } catch (error) {
+    if (error instanceof ExpressionError) return { ok: false, error: { message: error.message, position: error.position } };
+    throw error;
+  }
+}
+
+export async function evaluateClaim({ source, expression }: Claim, facts: ClaimFacts): Promise<ExpressionResult> {
   const given = (value: unknown): ExpressionResult => (value === undefined || value === null ? nothing : { ok: true, value });
   switch (source) {
     case 'roles': return facts.mappedRoles();
@@ -98,7 +108,7 @@ export async function evaluateClaim({ source, compiled }: CompiledClaim, facts: 
     case 'organizational_unit_ids': return given((await facts.memberships()).organizationalUnits.map(({ id }) => id));
     case 'expression': {
       const variables = await facts.variables();
-      const result = variables && compiled ? compiled.evaluate(variables) : nothing;
+      const result = variables && expression !== undefined ? evaluateWith(() => compileClaim(expression), variables) : nothing;
       return result.ok ? given(result.value) : result;
     }
     default: {

@@ -1,6 +1,6 @@
 /** What role mappings and claims see, and as what type. */
 import type { Application } from '../../applications/index.ts';
-import { compileExpression, type Expression, type ExpressionType } from '../../core/expressions/index.ts';
+import { compileExpression, type Expression, type ExpressionDeclaration, type ExpressionType } from '../../core/expressions/index.ts';
 import { type ExpressionUser, findUserById, loadCustomFields, type Memberships, toExpressionUser } from '../../directory/index.ts';
 import type { InstanceContext } from '../../tenancy/index.ts';
 
@@ -21,10 +21,13 @@ const variables: Readonly<Record<string, ExpressionType>> = {
   application: { object: { id: 'string', clientId: 'string', name: 'string' } },
 };
 
+const mapping: ExpressionDeclaration = { variables, result: ['string', strings] };
+const claim: ExpressionDeclaration = { variables, result: 'dyn' };
+
 /** @throws ExpressionError */
-export const compileRoleMapping = (source: string): Expression => compileExpression(source, { variables, result: ['string', strings] });
+export const compileRoleMapping = (source: string): Expression => compileExpression(source, mapping);
 /** @throws ExpressionError */
-export const compileClaim = (source: string): Expression => compileExpression(source, { variables, result: 'dyn' });
+export const compileClaim = (source: string): Expression => compileExpression(source, claim);
 
 export type ClaimApplication = Pick<Application, 'id' | 'clientId' | 'name'>;
 

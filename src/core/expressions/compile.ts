@@ -9,23 +9,35 @@ import { ExpressionError, positionAt, type Expression, type ExpressionDeclaratio
 import { EvaluationFailure } from './values.ts';
 
 const longestSource = 4_096;
+/** Expressions kept, and characters of their sources: a tree takes up to 300 bytes for each. */
 const keptExpressions = 2_000;
+const keptCharacters = 200_000;
 
 // Neither holds anything of a server or an instance: the same source with the same types is always the same expression.
 const environmentFor = createEnvironments();
-const compiled = new LRUCache<string, Expression>({ max: keptExpressions });
+const compiled = new LRUCache<string, Expression>({ max: keptExpressions, maxSize: keptCharacters, sizeCalculation: ({ source }) => source.length + 1 });
+/** What is declared, as a key; declarations are constants of their features. */
+const keys = new WeakMap<ExpressionDeclaration, string>();
 
 /**
- * Parses and type-checks a source in CEL. One that was compiled before is found again. Throws ExpressionError with
- * the place and, where it can be told, what would be right.
+ * Parses and type-checks a source in CEL. One that was compiled before is found again, so callers keep sources, not
+ * expressions. Throws ExpressionError with the place and, where it can be told, what would be right.
  */
 export function compileExpression(source: string, declaration: ExpressionDeclaration): Expression {
-  const key = `${JSON.stringify(declaration)}\0${source}`;
+  const key = `${keyOf(declaration)}\0${source}`;
   const known = compiled.get(key);
   if (known) return known;
   const made = compile(source, declaration);
   compiled.set(key, made);
   return made;
+}
+
+function keyOf(declaration: ExpressionDeclaration): string {
+  const known = keys.get(declaration);
+  if (known !== undefined) return known;
+  const key = JSON.stringify(declaration);
+  keys.set(declaration, key);
+  return key;
 }
 
 function compile(source: string, declaration: ExpressionDeclaration): Expression {
@@ -75,7 +87,14 @@ function explain(error: unknown, source: string, declaration: ExpressionDeclarat
   const { code, summary, range } = error as { code?: string; summary?: string; range?: { start: number } };
   // A stack that is full: so many signs before one operand that the parser did not come back.
   if (code === undefined || summary === undefined) return new ExpressionError('It is nested too deep.', positionAt(source, 0));
-  return new ExpressionError(readable(summary), positionAt(source, range?.start ?? source.length), hintFor(code, summary, declaration));
+  return new ExpressionError(code === 'limit_exceeded' ? tooLarge(summary) : readable(summary), positionAt(source, range?.start ?? source.length), hintFor(code, summary, declaration));
+}
+
+/** The library names the option that it read the limit from. */
+function tooLarge(summary: string): string {
+  const [, name = '', most = ''] = /(\w+) \((\d+)\)/.exec(summary) ?? [];
+  const parts: Readonly<Record<string, string>> = { maxDepth: 'levels of nesting', maxListElements: 'elements in a list', maxMapEntries: 'entries in a map', maxCallArguments: 'arguments in a call' };
+  return `It has more than ${Number(most).toLocaleString('en')} ${parts[name] ?? 'parts'}.`;
 }
 
 function hintFor(code: string, summary: string, { variables }: ExpressionDeclaration): string | undefined {

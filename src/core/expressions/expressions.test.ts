@@ -142,6 +142,9 @@ describe('the type check', () => {
     ['user.username.matches("(a")', 'bool', {}],
     ['b"abc" == b"abc"', 'bool', { message: 'Bytes and unsigned ints are not supported.' }],
     ['', 'bool', {}],
+    [`${'('.repeat(80)}true${')'.repeat(80)}`, 'bool', { message: 'It has more than 64 levels of nesting.' }],
+    [`[${'1,'.repeat(300)}1]`, 'dyn', { message: 'It has more than 256 elements in a list.' }],
+    [Array.from({ length: 10 }, () => `[${'1,'.repeat(200)}1]`).join('+'), 'dyn', { message: 'It has more than 1,000 parts.' }],
     ['user', 'string', { message: 'It gives user, but string is wanted.' }],
   ])('refuses %s', (source, result, error) => {
     expect(refusal(source, result)).toMatchObject(error);
