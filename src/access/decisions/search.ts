@@ -5,7 +5,7 @@
 import { decodeCursor, encodeCursor } from '../../core/http/paging.ts';
 import { listApplications } from '../../applications/index.ts';
 import type { InstanceContext } from '../../tenancy/index.ts';
-import { effectiveRoles } from '../application-roles/effective-roles.ts';
+import { effectiveRoles, effectiveRolesOfMany } from '../application-roles/effective-roles.ts';
 import { findNamedApplication, judge, judgeOpening, mayAskAboutAll, openAction, rejectForeignApplication, rolePrefix } from './judge.ts';
 import { type ActionSearch, mostResults, type ResourceSearch, type SubjectSearch } from './schemas.ts';
 
@@ -26,9 +26,17 @@ export async function searchSubjects(context: InstanceContext, { subject, action
   const [after] = decodeCursor(keyring, scope, page?.token) ?? [];
   const limit = page?.limit ?? defaultLimit;
   const ids = await candidates(context, after === undefined ? '' : String(after), limit);
-  const judged = await Promise.all(ids.map(async (id) => ({ id, ...await judge(context, { subject: { type: 'user', id }, action, resource, context: facts }) })));
+  const promising = await withRole(context, application.id, action.name, ids);
+  const judged = await Promise.all(promising.map(async (id) => ({ id, ...await judge(context, { subject: { type: 'user', id }, action, resource, context: facts }) })));
   const last = ids.at(-1);
   return pageOf(judged.filter(({ decision }) => decision).map(({ id }) => ({ type: 'user', id })), ids.length === limit && last !== undefined ? encodeCursor(keyring, scope, [last]) : '');
+}
+
+/** Of these people those who have the role that is asked about, in few statements: most of them mostly have not. */
+async function withRole(context: InstanceContext, applicationId: string, action: string, ids: readonly string[]): Promise<readonly string[]> {
+  if (!action.startsWith(rolePrefix)) return ids;
+  const roles = await effectiveRolesOfMany(context, applicationId, ids);
+  return ids.filter((_id, index) => roles[index]?.some(({ key }) => `${rolePrefix}${key}` === action) ?? false);
 }
 
 /** People who may act, by id. */
