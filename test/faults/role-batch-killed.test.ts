@@ -17,7 +17,7 @@ const rows = 60_000;
 const people = 240;
 interface Batch { status: string; received: number; done: number; failed: number; changes: number }
 
-it('attack: kill -9 in the middle loses no line and applies none twice', async () => {
+it('kill -9 in the middle loses no line and applies none twice', async () => {
   const application = String((await remote.api('POST', '/applications', { name: 'Newsroom', kind: 'machine' })).body['id']);
   const users: string[] = [];
   for (let made = 0; made < people; made += 1) users.push(String((await remote.api('POST', '/users', { username: `reader.${made}` })).body['id']));

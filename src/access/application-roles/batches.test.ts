@@ -69,7 +69,7 @@ describe('uploads of role changes', () => {
     expect(items).toMatchObject([{ type: 'application_role.assigned', actor: { kind: 'application' }, after: { batchId: body.id } }]);
   });
 
-  it('attack: lines that are broken fail by themselves, with their number, and take nothing with them', async () => {
+  it('lines that are broken fail by themselves, with their number, and take nothing with them', async () => {
     const [a, b, c] = await makeUsers(context, 3);
     const lines: (string | Buffer)[] = [
       JSON.stringify({ userId: a?.id, roles: ['editor'] }), '{"userId": ', '', 'null', '[]', JSON.stringify({ userId: b?.id, roles: ['nothing'] }), JSON.stringify({ username: 'nobody.at.all', roles: ['editor'] }),
@@ -104,7 +104,7 @@ describe('uploads of role changes', () => {
     expect((await upload(packed, { headers: { 'content-encoding': 'gzip, gzip' } })).status).toBe(415);
   });
 
-  it('attack: a line, or a file, without end is refused while it arrives, and nothing of it is applied', async () => {
+  it('a line, or a file, without end is refused while it arrives, and nothing of it is applied', async () => {
     const [user] = await makeUsers(context, 1);
     const good = linesOf([{ userId: user?.id, roles: ['editor'] }]);
     expect(await upload(`${good}${'x'.repeat(8_193)}\n`)).toMatchObject({ status: 413 });
@@ -119,7 +119,7 @@ describe('uploads of role changes', () => {
     expect(await context.db.roleBatchChunk.count({ where: { batchId: { in: items.map(({ id }) => id) } } })).toBe(0);
   }, 60_000);
 
-  it('attack: an upload whose sender goes away, or that is cancelled while it arrives, is not applied', async () => {
+  it('an upload whose sender goes away, or that is cancelled while it arrives, is not applied', async () => {
     const [user] = await makeUsers(context, 1);
     const begin = () => {
       const request = httpRequest(`${server.listener}/t/default/api/v1${path()}?operation=assign`, { method: 'POST', headers: { host: new URL(server.origin).host, authorization: `Bearer ${token}`, 'content-type': 'application/x-ndjson' } });

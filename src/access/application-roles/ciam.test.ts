@@ -98,7 +98,7 @@ describe('the role API for automation', () => {
     expect(await keysOf(a)).toEqual(['reader']);
   });
 
-  it('attack: a name that several people, or anybody, may have claimed names nobody', async () => {
+  it('a name that several people, or anybody, may have claimed names nobody', async () => {
     const [a, b] = await people(2);
     await context.db.user.updateMany({ where: { id: a.id }, data: { emailVerified: false, externalId: b.externalId } });
     expect((await call('assign', { rows: [{ email: a.email, roles: ['owner'] }, { externalId: b.externalId, roles: ['owner'] }] })).body)
@@ -115,7 +115,7 @@ describe('the role API for automation', () => {
     expect((await call('assign', body)).status).toBe(400);
   });
 
-  it('attack: ids of another instance or application name nothing', async () => {
+  it('ids of another instance or application name nothing', async () => {
     const other = await createInstance(server.core, { id: 'other', name: 'Other' }).then(() => server.context('other'));
     const [stranger] = await makeUsers(other, 1, 'stranger');
     const otherApplication = await makeApplication(other);

@@ -22,10 +22,16 @@ refused. Refusals are \`application/problem+json\` (RFC 9457) with a stable \`co
 
 const tags = [
   { name: 'Users', description: 'People of the instance.' },
+  { name: 'Invitations', description: 'One-time links with which people set up an account that was made for them.' },
+  { name: 'Custom fields', description: 'What the instance keeps of people beside the built-in fields.' },
   { name: 'Organizational units', description: 'The tree of the organization, and which users are in which of its units.' },
   { name: 'Groups', description: 'Groups of users: by hand or by a rule, and nested.' },
   { name: 'Sessions', description: 'Where people are signed in; ending a session notifies its applications.' },
   { name: 'Applications', description: 'OpenID Connect and OAuth applications, their secrets, and what they may ask of resource servers.' },
+  { name: 'Application access', description: 'Who may open an application: everyone, or whom it is assigned to.' },
+  { name: 'Application roles', description: 'Roles of an application, who has them, and which are in effect for whom and why.' },
+  { name: 'CIAM roles', description: 'The same roles for automation: batches, differences, uploads of up to a million lines.' },
+  { name: 'Application claims', description: 'Which roles, groups and attributes tokens carry, and role mapping expressions.' },
   { name: 'Resource servers', description: 'The APIs that accept our access tokens (RFC 8707, RFC 9068), and their scopes.' },
   { name: 'Events', description: 'The append-only log of every change.' },
   { name: 'Keys', description: 'Signing keys: published ahead of use, kept until their last token has ended.' },
