@@ -54,7 +54,7 @@ export const oidcSettingsSchema = z.strictObject({
   defaultMaxAge: z.int().min(0).max(31_536_000).nullable().default(null),
   initiateLoginUri: uri.nullable().default(null).describe('Where a sign-in that begins at us starts (OpenID Connect Core §4).'),
   introspectionSignedResponseAlg: signatureAlgorithm.nullable().default(null),
-  introspectsResources: uris.default([]).describe('Resource servers that this application is: it may introspect the tokens made for them (RFC 7662 §4).'),
+  introspectsResources: z.array(z.string().max(500).regex(/^[!-~]+$/, 'must be printable ASCII')).max(100).refine(areDifferent, 'must not name one twice').default([]).describe('Resource servers that this application is: it may introspect the tokens made for them (RFC 7662 §4).'),
 });
 export type OidcSettings = z.infer<typeof oidcSettingsSchema>;
 

@@ -27,7 +27,8 @@ const lookAlikes = new Map(Object.entries({
  * Idempotent: a key folds to itself.
  */
 export function foldIdentifier(identifier: string): string {
-  const folded = foldCase(withoutInvisible(identifier.toWellFormed().normalize('NFKC')));
+  // The lunate sigma looks like a c; NFKC would make an ordinary sigma of it.
+  const folded = foldCase(withoutInvisible(identifier.toWellFormed().replace(/[ϲϹ]/gu, 'c').normalize('NFKC')));
   const skeleton = [...folded].map((character) => lookAlikes.get(character) ?? character).join('');
   return skeleton.normalize('NFKC').replace(/[\s.]+$/u, '').replace(/^\s+/u, '');
 }
@@ -38,11 +39,11 @@ function withoutInvisible(value: string): string {
 }
 
 /**
- * By way of capitals, so that what differs only in small form meets (ſ and s, ς and σ, ß and ss). The dot that a
+ * By way of small letters to capitals, so that what differs only in small form meets (ſ and s, ς and σ, ß, ẞ and ss). The dot that a
  * capital İ leaves behind its i goes, as does one put there by hand.
  */
 function foldCase(value: string): string {
-  return value.toUpperCase().toLowerCase().replaceAll('ς', 'σ').replace(/(?<=[ij])\u0307/gu, '').normalize('NFKC');
+  return value.toLowerCase().toUpperCase().toLowerCase().replaceAll('ς', 'σ').replace(/(?<=[ij])\u0307/gu, '').normalize('NFKC');
 }
 
 /** A telephone number as it is stored, E.164; undefined when the text is none. */

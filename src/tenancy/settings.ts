@@ -62,7 +62,7 @@ export type InstanceSettings = z.infer<typeof instanceSettingsSchema>;
 
 const colour = z.string().regex(/^#[0-9a-fA-F]{6}$/, 'must be a colour such as #0b5fff');
 const httpsLink = z.url({ protocol: /^https$/, hostname: z.regexes.domain }).max(500).refine((text) => !/^[^/]*\/\/[^/?#]*@/.test(text), 'must not have a user name in it');
-const plainText = (length: number) => z.string().max(length).regex(/^[^\p{Cc}\p{Cf}<>]*$/u, 'must be plain text without markup or control characters');
+const plainText = (length: number) => z.string().max(length).regex(/^[^\p{Cc}\p{Cf}\p{Zl}\p{Zp}<>]*$/u, 'must be plain text without markup or control characters');
 
 export const brandingSchema = z.strictObject({
   displayName: plainText(80).nullable().default(null).describe('Shown on the pages; null: the name of the instance.'),

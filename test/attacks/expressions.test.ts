@@ -134,7 +134,7 @@ const sources = fc.letrec<{ part: string }>((tie) => ({
   ),
 })).part;
 
-describe('attack: input.expression-limits, whatever is written', () => {
+describe('attack: input.expression-limits: whatever is written', () => {
   it('compiles or is refused with its place, and ends in time with a value or an error', () => {
     let values = 0;
     fc.assert(fc.property(fc.oneof({ weight: 9, arbitrary: sources }, { weight: 1, arbitrary: fc.string({ maxLength: 60 }) }), (source) => {

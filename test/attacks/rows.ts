@@ -40,6 +40,7 @@ export const rows: readonly AttackRow[] = [
   // Flows and sessions
   { id: 'flow.session-fixation', where: 'hosted pages, resumption', tried: 'a planted session or foreign link is adopted; a form is posted from another site', refusal: 'a new session identifier at every sign-in; 400 without the own cookie' },
   { id: 'flow.reset-host', where: 'links, metadata, redirects', tried: 'an address is built from a header of the request', refusal: 'addresses come from configuration; unknown hosts get 421' },
+  { id: 'flow.invite-tamper', where: 'invitation page', tried: 'a link is used twice, late, after it was withdrawn or sent anew, by somebody else, or with other fields', refusal: 'no account is set up; who and where stand in the database alone' },
   { id: 'flow.rate-key', where: 'password step', tried: 'a limit is dodged by another spelling of name or address', refusal: 'one limit for all spellings; forwarded headers of strangers do not count' },
 
   // Tenancy
@@ -58,10 +59,17 @@ export const rows: readonly AttackRow[] = [
   { id: 'admin.content-type', where: 'all routes that take a body', tried: 'a body under another type, doubled names, method overrides', refusal: '415 or 400' },
   { id: 'admin.bootstrap', where: 'first start', tried: 'known or left-over credentials; the first start again', refusal: 'only once; known examples are refused' },
   { id: 'admin.log-injection', where: 'log, events, error bodies', tried: 'forged lines; secrets in the log; faults that tell', refusal: 'one escaped line each; no secret; a code and nothing more' },
-  { id: 'admin.idempotency', where: 'POSTs with Idempotency-Key', tried: 'the stored answer of somebody else, or for another request', refusal: '422; own answers only' },
-  { id: 'admin.delegate-escalation', where: 'users, passwords, roles, grants', tried: 'who manages a part gets at administrators or at rights of our own APIs', refusal: '403' },
+  { id: 'admin.role-matrix', where: 'all routes', tried: 'a role or scope that is not the route\'s', refusal: '403; a route without a row in docs/administrator-roles.md fails' },
+  { id: 'admin.secret-readback', where: 'all routes, events, export, log', tried: 'a secret is read again by whoever may read', refusal: 'shown once, by the call that makes it' },
+  { id: 'admin.delegate-escalation', where: 'users, passwords, links, sessions, roles, units, groups, applications, grants', tried: 'who manages a part gets at administrators, at more of the tree, or at rights of our own APIs', refusal: '403; 404 for what lies outside' },
+  { id: 'admin.mass-assignment', where: 'all writes', tried: 'a field that only the server sets, at every place of every body', refusal: '400; nothing is changed' },
+  { id: 'admin.idempotency', where: 'all POSTs with Idempotency-Key', tried: 'the stored answer of somebody else, or for another request; many first uses at once', refusal: '422 or 409; own answers only' },
+  { id: 'admin.audit-chain', where: 'verification of the event log', tried: 'events or seals are changed, removed, moved, spliced in, or their tail is cut', refusal: 'the first bad place is named' },
 
   // Inputs
+  { id: 'input.identifier-collision', where: 'creating and changing users, bulk calls, invitations', tried: 'an account whose name, address or number looks or folds like that of another', refusal: '409; each spelling finds exactly one' },
+  { id: 'input.control-characters', where: 'all routes', tried: 'NUL, lone surrogates, control characters, marks that turn the direction of writing', refusal: '400, never a fault' },
+  { id: 'input.prototype-keys', where: 'all bodies, queries, bulk rows, custom fields', tried: 'names that every object has, as names or paths', refusal: '400, or plain data; prototypes untouched' },
   { id: 'input.operator-injection', where: 'all routes', tried: 'an object, list or second value where one text is expected', refusal: '400' },
   { id: 'input.expression-limits', where: 'every field that takes an expression, and calls that try one', tried: 'an expression or pattern that blows up, recurses, reaches host objects, or reads beyond the caller', refusal: 'refused at save, or cut off within 50 ms; no value; 403 or 404' },
   { id: 'input.open-redirect', where: 'every parameter that leads somewhere', tried: 'spellings of foreign addresses', refusal: 'own pages or registered addresses only' },

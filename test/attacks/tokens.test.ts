@@ -86,6 +86,7 @@ async function mint(): Promise<Minted> {
       'authentication.session-token': signedIn.browser.cookies.get(sessionCookieName(context))?.value ?? '',
       'authentication.flow-id': new URL(waitingPage.url).pathname.split('/').at(-1) ?? '',
       'authentication.form-token': formOf(waitingPage).fields['formToken'] ?? '',
+      'directory.invitation-link': ((await server.api('POST', '/invitations', { email: `${randomUUID()}@example.net`, username: `invited-${randomUUID().slice(0, 8)}` })).body as { url: string }).url.split('/').at(-1) ?? '',
       'authentication.setup-link': (await createSetupLink(context, first.person.user.id)).token,
       'authentication.cross-site-post': new URL(posted.headers.get('location') ?? '').searchParams.get('posted') ?? '',
       'oauth.access-token': String(tokens['access_token']),
@@ -130,6 +131,7 @@ const intakes: Record<string, ((minted: Minted, value: string) => Promise<boolea
     const page = await waiting.open(waitingPage.url, { method: 'POST', headers: { origin: server.origin }, body: new URLSearchParams({ ...fields, identifier: 'somebody', formToken: value }) });
     return page.text.includes('type="password"');
   },
+  'invitation page': async (_minted, value) => (await createBrowser(server.origin).request(`${issuer}/invitation/${encodeURIComponent(value)}`)).status === 303,
   'set-up page': async (_minted, value) => (await createBrowser(server.origin).request(`${issuer}/setup/${encodeURIComponent(value)}`)).status === 303,
   'the address it was posted to': async (_minted, value) => ((await createBrowser(server.origin).request(`${issuer}/oauth2/authorize?posted=${encodeURIComponent(value)}`)).headers.get('location') ?? '').includes('/sign-in/'),
   'userinfo endpoint': async (_minted, value) => await bearer(`${issuer}/oauth2/userinfo`, value) === 200,

@@ -68,13 +68,14 @@ export async function createWorld(server: TestServer, instance: InstanceContext)
   const page = await waiting.open(authorizeUrl(issuer, client, createPkce()));
   const resume = [...waiting.cookies].find(([name]) => name.includes('resume'))?.[1].path ?? '';
   const setup = await createSetupLink(context, person.user.id);
+  const invitation = await api('POST', '/invitations', { email: `invited-${unique}@example.net` });
 
   return {
     context, issuer, machine, token, client, person, browser, api,
     parameters: await completeParameters(server.app.declaredRoutes, api, {
       userId: person.user.id, subjectId: person.user.id, applicationId: client.application.id, secretId: secret.id, resourceServerId: resource.id, sessionId: session.id,
       eventId: event.id, keyId: key.id, domainId: String(domain.body['id']), role: 'owner', instanceId: context.instance.id, instance: context.instance.id,
-      flowId: new URL(page.url).pathname.split('/').at(-1) ?? '', token: setup.token, file: `${String(branding.body['logoHash'])}.png`,
+      flowId: new URL(page.url).pathname.split('/').at(-1) ?? '', token: setup.token, invitationId: String(invitation.body['id']), invitationToken: String(invitation.body['url']).split('/').at(-1) ?? '', file: `${String(branding.body['logoHash'])}.png`,
       uid: resume.split('/').at(-1) ?? '', clientId: client.clientId, colour: '0b5fff', month: new Date().toISOString().slice(0, 7), planId: 'free',
     }),
   };
