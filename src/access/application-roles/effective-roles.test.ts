@@ -117,6 +117,20 @@ describe('effective roles', () => {
     await replica.close();
   });
 
+  it('rest with a user who is deleted but not yet erased, and come back with the restored one', async () => {
+    const user = await newUser();
+    const role = await makeRole('resting');
+    await give(role, user);
+    expect(await keysOf(user)).toEqual(['resting']);
+    expect((await server.api('DELETE', `/users/${user}`)).status).toBe(204);
+    await expect.poll(() => keysOf(user), { timeout: 1_000 }).toEqual([]);
+    expect((await server.api('GET', `/users/${user}/application-roles`)).status).toBe(404);
+    expect((await server.api('GET', `/applications/${applicationId}/roles/${role}/assignments`)).body).toMatchObject({ items: [] });
+    expect((await server.api('POST', `/ciam/applications/${applicationId}/roles/revoke`, { rows: [{ userId: user, roles: ['resting'] }] })).body).toMatchObject({ failed: 1 });
+    expect((await server.api('POST', `/recycled-users/${user}/restore`)).status).toBe(200);
+    await expect.poll(() => keysOf(user), { timeout: 1_000 }).toEqual(['resting']);
+  });
+
   it('end with the user, the role and the application', async () => {
     const user = await newUser();
     const application = await makeApplication(context, 'Short-lived');

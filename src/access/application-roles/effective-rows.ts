@@ -35,11 +35,12 @@ const keyOf = ({ instanceId, userId, applicationId }: EffectiveKey) => `${instan
 const statement: BatchStatement = {
   name: 'effective-roles',
   text: `WITH RECURSIVE k AS MATERIALIZED (
-      SELECT * FROM unnest($1::text[], $2::text[], $3::text[]) AS k("instanceId", "userId", app)
+      SELECT k.* FROM unnest($1::text[], $2::text[], $3::text[]) AS k("instanceId", "userId", app)
+      JOIN "User" u ON u."instanceId" = k."instanceId" AND u.id = k."userId" AND u."recycledAt" IS NULL
     ), units AS (
       SELECT k.*, m."organizationalUnitId" AS unit FROM k JOIN "OrganizationalUnitMember" m ON m."instanceId" = k."instanceId" AND m."userId" = k."userId"
       UNION ALL
-      SELECT k.*, 'ou_root' FROM k JOIN "User" u ON u."instanceId" = k."instanceId" AND u.id = k."userId"
+      SELECT k.*, 'ou_root' FROM k
       WHERE NOT EXISTS (SELECT 1 FROM "OrganizationalUnitMember" m WHERE m."instanceId" = k."instanceId" AND m."userId" = k."userId")
     ), places AS (
       SELECT n."instanceId", n."userId", n.app, p.id COLLATE "default" AS place, n.unit, o.name AS "unitName"

@@ -36,7 +36,7 @@ export async function listAssignments(context: InstanceContext, roleId: string, 
     LEFT JOIN "Group" g ON g."instanceId" = a."instanceId" AND g."id" = a."groupId"
     LEFT JOIN "OrganizationalUnit" o ON o."instanceId" = a."instanceId" AND o."id" = a."organizationalUnitId"
     WHERE a."instanceId" = ${instanceId} AND a."roleId" = ${roleId} AND a."subjectId" >= ${from} AND a."subjectId" < ${to} AND a."subjectId" > ${String(after ?? '')}
-      AND (a."expiresAt" IS NULL OR a."expiresAt" > ${context.now()}::timestamptz) AND ${withinLimit(context)}
+      AND (a."expiresAt" IS NULL OR a."expiresAt" > ${context.now()}::timestamptz) AND u."recycledAt" IS NULL AND ${withinLimit(context)}
     ORDER BY a."subjectId" LIMIT ${limit + 1}`;
   return pageFrom(keyring, scope, rows, limit, (row) => [row.subjectId]);
 }

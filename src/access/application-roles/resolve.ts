@@ -45,14 +45,14 @@ export async function resolveSubjects(context: InstanceContext, references: read
     const name = Prisma.raw(`"${column}"`);
     return context.db.$queryRaw`
       SELECT "id", ${name} AS "key", ${column === 'emailKey' ? Prisma.raw('"emailVerified"') : Prisma.raw('true')} AS "verified"
-      FROM "User" WHERE "instanceId" = ${instanceId} AND ${name} = ANY (${[...new Set(values)]}::text[]) ORDER BY "id" ${lock}`;
+      FROM "User" WHERE "instanceId" = ${instanceId} AND ${name} = ANY (${[...new Set(values)]}::text[]) AND "recycledAt" IS NULL ORDER BY "id" ${lock}`;
   }
 
   /** Those that are not there: most often none, and so no rows to read. */
   async function findMissing(ids: readonly string[], table: 'User' | 'Group' | 'OrganizationalUnit'): Promise<Set<string>> {
     if (ids.length === 0) return new Set();
     const rows = await context.db.$queryRaw<{ id: string }[]>`
-      WITH held AS MATERIALIZED (SELECT "id" FROM ${Prisma.raw(`"${table}"`)} WHERE "instanceId" = ${instanceId} AND "id" = ANY (${ids}::text[]) ORDER BY "id" ${lock})
+      WITH held AS MATERIALIZED (SELECT "id" FROM ${Prisma.raw(`"${table}"`)} WHERE "instanceId" = ${instanceId} AND "id" = ANY (${ids}::text[]) ${table === 'User' ? Prisma.sql`AND "recycledAt" IS NULL` : Prisma.empty} ORDER BY "id" ${lock})
       SELECT w."id" FROM unnest(${ids}::text[]) AS w("id") WHERE NOT EXISTS (SELECT 1 FROM held WHERE held."id" = w."id")`;
     return new Set(rows.map(({ id }) => id));
   }
