@@ -30,8 +30,7 @@ export function replayPosts(app: FastifyInstance, { core }: { core: Core }): voi
     const context = request.instanceContext;
     const reservation: Reservation = { context, principal: nameOf(context.principal), key };
     const route = `${request.method} ${request.url.split('?', 1)[0] ?? ''}`;
-    // A body that is still arriving is not compared.
-    const known = await reserve(reservation, route, sha256(JSON.stringify([request.query, request.body instanceof Readable ? null : request.body ?? null])));
+    const known = await reserve(reservation, route, sha256(JSON.stringify([request.query, comparedBody(request)])));
     if (!known) {
       reservations.set(request, reservation);
       return;
@@ -61,6 +60,15 @@ function readKey(request: FastifyRequest): string | undefined {
     throw invalidParameters([{ field: 'Idempotency-Key', code: 'invalid', detail: 'must be 1 to 255 printable ASCII characters, such as a UUID, and come once' }]);
   }
   return header;
+}
+
+/** What two requests with one key must have alike. An upload that is still arriving is known by its length, and by its digest where it has one (RFC 9530). */
+function comparedBody({ body, headers }: FastifyRequest): unknown {
+  if (!(body instanceof Readable)) return body ?? null;
+  const length = headers['content-length'];
+  const digest = headers['content-digest'] ?? headers['repr-digest'];
+  if (length === undefined && digest === undefined) throw invalidParameters([{ field: 'Idempotency-Key', code: 'unknown_length', detail: 'goes with an upload only when that has a Content-Length or a Content-Digest' }]);
+  return { length, digest, encoding: headers['content-encoding'] };
 }
 
 /** A person's keys are apart for each application that acts for them: their tokens may not do the same. */

@@ -144,7 +144,7 @@ describe('sealing', () => {
   });
 });
 
-describe('admin.audit-chain: verification names the first bad place', () => {
+describe('attack: admin.audit-chain: verification names the first bad place', () => {
   beforeEach(async () => {
     const other = await bareInstance(core, 'other');
     await write(context, 6);

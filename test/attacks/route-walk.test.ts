@@ -7,16 +7,15 @@ import { assignRole } from '../../src/access/index.ts';
 import type { DeclaredRoute } from '../../src/core/http/access.ts';
 import { createInstance } from '../../src/tenancy/index.ts';
 import { createMember, createUnit, signAccessToken, type Unit } from '../support/administrators.ts';
-import { idsOf, withIds } from '../support/complete-world.ts';
+import { idsOf } from '../support/complete-world.ts';
 import { digestOf } from '../support/digest.ts';
 import { post, startProtocolServer } from '../support/oidc.ts';
 import type { RawAnswer } from '../support/raw-request.ts';
-import { exampleOf, fieldsOf, idPrefixOf, schemaOf, smallestQueryOf, unwrap } from '../support/schemas.ts';
+import { apiRoutes, bodyOf as exampleWithIds, managementRoutes, nameOf, requestRoute, type RouteRequest } from '../support/routes.ts';
+import { fieldsOf, idPrefixOf, schemaOf, unwrap } from '../support/schemas.ts';
 import type { TestServer } from '../support/server.ts';
-import { call, createWorld, parametersOf, targetOf, wideLimits, type World } from '../support/world.ts';
+import { call, createWorld, parametersOf, wideLimits, type World } from '../support/world.ts';
 import { z } from 'zod';
-
-type Parameters = Readonly<Record<string, string>>;
 
 let server: TestServer;
 let own: World;
@@ -29,26 +28,15 @@ beforeAll(async () => {
   own = await createWorld(server, started.context);
   other = await createWorld(server, await createInstance(server.core, { id: 'other', name: 'Other' }, { principal: { kind: 'system' } }));
   platformToken = await server.managementToken(`${server.origin}/platform/v1`);
-  routes = server.app.declaredRoutes.filter(({ access, method }) => method !== 'HEAD' && (access.credential === 'bearer' || access.credential === 'platform'));
+  routes = apiRoutes(server);
 }, 120_000);
 afterAll(() => server.close());
 
-const nameOf = ({ method, url }: DeclaredRoute) => `${method} ${url}`;
-const managed = () => routes.filter(({ access }) => access.credential === 'bearer');
-const isUpload = (route: DeclaredRoute) => (route.schema as { consumes?: string[] } | undefined)?.consumes !== undefined;
+const managed = () => managementRoutes(server);
 const tokenFor = (route: DeclaredRoute) => (route.access.credential === 'platform' ? platformToken : own.token);
 /** What the route takes, with ids of our own instance. */
-const bodyOf = (route: DeclaredRoute): unknown => (isUpload(route) ? '{}' : withIds(exampleOf(route), idsOf(own.parameters)));
-
-interface Request { parameters: Parameters; token: string | undefined; query?: string; body?: unknown }
-async function request(route: DeclaredRoute, { parameters, token, query = '', body }: Request): Promise<RawAnswer> {
-  const type = (route.schema as { consumes?: string[] } | undefined)?.consumes?.[0] ?? 'application/json';
-  return call(server, {
-    method: route.method, target: `${targetOf(route, parameters)}${query || smallestQueryOf(route)}`,
-    headers: [...(token === undefined ? [] : [['Authorization', `Bearer ${token}`] as const]), ...(body === undefined ? [] : [['Content-Type', type] as const])],
-    ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
-  });
-}
+const bodyOf = (route: DeclaredRoute): unknown => exampleWithIds(route, own.parameters);
+const request = (route: DeclaredRoute, options: RouteRequest): Promise<RawAnswer> => requestRoute(server, route, options);
 
 /** An id of the same kind and time that nobody ever had. */
 const neverWas = (id: string, digit = 0) => `${id.slice(0, -10)}${String(digit).repeat(10)}`;
@@ -131,7 +119,7 @@ describe('attack: tenant.idor-matrix: every route of our APIs', () => {
       }
     });
     expect(tried).toBeGreaterThan(60);
-  });
+  }, 120_000);
 
   it('answers for another instance\'s id in its query as for one that never was', async () => {
     const foreign = idsOf(other.parameters);
@@ -161,18 +149,28 @@ describe('attack: tenant.idor-matrix: every route of our APIs', () => {
       }
     });
     expect(tried).toBeGreaterThan(5);
-  });
+  }, 120_000);
 
   it('takes no longer for another instance\'s id than for one that never was', async () => {
     for (const route of managed().filter(({ method }) => method === 'GET')) {
       for (const name of parametersOf(route).filter((candidate) => candidate !== 'instance' && isId(other.parameters[candidate]))) {
         const foreign = other.parameters[name] ?? '';
-        const times = new Map<string, number[]>([[foreign, []], [neverWas(foreign), []]]);
-        for (let round = 0; round < 7; round += 1) {
-          for (const [id, taken] of times) taken.push((await request(route, { parameters: { ...own.parameters, [name]: id }, token: own.token })).took);
+        const medians = async (): Promise<[number, number]> => {
+          const times = new Map<string, number[]>([[foreign, []], [neverWas(foreign), []]]);
+          for (let round = 0; round < 7; round += 1) {
+            for (const [id, taken] of times) taken.push((await request(route, { parameters: { ...own.parameters, [name]: id }, token: own.token })).took);
+          }
+          const [theirs = 0, never = 0] = [...times.values()].map((taken) => taken.toSorted((one, another) => one - another)[3] ?? 0);
+          return [theirs, never];
+        };
+        // Asked again when a busy machine may have been it: what the route itself does differently, it does every time.
+        let differs = '';
+        for (let attempt = 0; attempt < 4; attempt += 1) {
+          const [theirs, never] = await medians();
+          differs = Math.abs(theirs - never) < Math.max(15, 2 * Math.min(theirs, never)) ? '' : `${theirs.toFixed(1)} ms for a foreign id, ${never.toFixed(1)} ms for a made-up one`;
+          if (differs === '') break;
         }
-        const [theirs = 0, never = 0] = [...times.values()].map((taken) => taken.toSorted((a, b) => a - b)[3] ?? 0);
-        expect(Math.abs(theirs - never), `${nameOf(route)} :${name} took ${theirs.toFixed(1)} ms for a foreign id and ${never.toFixed(1)} ms for a made-up one`).toBeLessThan(Math.max(15, 2 * Math.min(theirs, never)));
+        expect([nameOf(route), name, differs]).toEqual([nameOf(route), name, '']);
       }
     }
   }, 120_000);

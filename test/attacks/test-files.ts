@@ -17,6 +17,6 @@ export async function readSources(folders: readonly string[], wanted: (file: str
 export async function attackTestFiles(): Promise<{ file: string; ids: string[] }[]> {
   const tests = await readSources(['src', 'test'], (file) => file.endsWith('.test.ts'));
   return tests
-    .map(({ file, text }) => ({ file, ids: [...text.matchAll(/['"`]attack: ([^\s'"`:(]+)/g)].map(([, id = '']) => id) }))
+    .map(({ file, text }) => ({ file, ids: [...text.matchAll(/['"`]attack: ([^\s'"`:(,]+)/g)].map(([, id = '']) => id) }))
     .filter(({ ids }) => ids.length > 0);
 }
