@@ -35,7 +35,7 @@ async function asLimited(role: string, ...units: Unit[]) {
 const at = (subjectId: string) => `/applications/${applicationId}/roles/${roleId}/assignments/${subjectId}`;
 const assigned = async () => (await context.db.applicationRoleAssignment.findMany({ where: { roleId }, select: { subjectId: true } })).map(({ subjectId }) => subjectId).sort();
 
-describe('attack: an administrator of a part of the tree', () => {
+describe('attack: admin.delegate-escalation: an administrator of a part of the tree', () => {
   it('gives and takes roles within it, and nowhere else', async () => {
     const api = await asLimited('application-manager', north);
     for (const id of [inside, below, north.id]) expect([id, (await api('PUT', at(id), {})).status]).toEqual([id, 204]);
@@ -80,7 +80,7 @@ describe('attack: an administrator of a part of the tree', () => {
   });
 });
 
-describe('attack: a token without the scope', () => {
+describe('attack: admin.role-matrix: a token without the scope', () => {
   it.each([['role:read', ['GET']], ['user:manage', []]] as const)('of %s does no more than that', async (scope, allowed) => {
     const authorization = `Bearer ${await signAccessToken(context, server.machine.clientId, { scopes: [scope] })}`;
     for (const [method, path, body] of [
