@@ -21,7 +21,7 @@ export { satisfies } from './satisfies.ts';
 export { mayHaveTokens, type TokenRequest } from './token-access.ts';
 export { acrName } from './levels.ts';
 export { consentWithoutAsking } from './consents.ts';
-export { registerAssignmentCheck, type AssignmentCheck } from './assignments.ts';
+export { isAssigned, registerAssignmentCheck, type AssignmentCheck } from './assignments.ts';
 
 export { findLiveSession, findLiveSessionById } from './live-sessions.ts';
 export { logoutJob, type EndReason, type LogoutNotice } from './sessions.ts';

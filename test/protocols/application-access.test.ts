@@ -1,6 +1,7 @@
 /** Who may open an application, where it counts: at sign-in, at single sign-on, at the code and at every refresh. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { mayOpenApplication } from '../../src/access/index.ts';
+import { deviceCodeGrant } from '../../src/applications/index.ts';
 import type { InstanceContext } from '../../src/tenancy/index.ts';
 import { createBrowser } from '../support/browser.ts';
 import { authorizeCode, authorizeUrl, createClient, createPerson, createPkce, exchange, type Person, post, signIn, type SignedIn, startProtocolServer, type TestClient } from '../support/oidc.ts';
@@ -144,31 +145,42 @@ describe('an application that is assigned', () => {
     expect([status, body['error']]).toEqual([400, 'invalid_grant']);
   });
 
-  it('ends single sign-on and refresh, and leaves other applications alone', async () => {
+  it('ends single sign-on, refresh, userinfo and introspection, and leaves other applications alone', async () => {
     const client = await assignedClient();
     const other = await createClient(context);
     const person = await createPerson(context);
     await assign(client, person.user.id);
     const signedIn = await authorizeCode(context, { client, person, parameters: { scope: 'openid offline_access' } });
     const { body } = await exchange(server.issuer, signedIn);
-    expect(await silently(client, signedIn)).toBe('code');
+    const accessToken = String(body['access_token']);
+    const userinfo = async () => (await fetch(`${server.issuer}/oauth2/userinfo`, { headers: { authorization: `Bearer ${accessToken}` } })).status;
+    const isActive = async () => (await post(server.issuer, 'introspect', { token: accessToken }, client)).body['active'];
+    expect([await silently(client, signedIn), await userinfo(), await isActive()]).toEqual(['code', 200, true]);
     await takeAway(client, person.user.id);
+    expect([await userinfo(), await isActive()]).toEqual([401, false]);
     expect(await silently(client, signedIn)).not.toBe('code');
     expect(await silently(other, signedIn)).toBe('code');
     expect((await refresh(client, body['refresh_token'])).answer).toBe('invalid_grant');
   });
 
   it('is refused on a device, too', async () => {
-    const client = await createClient(context, { kind: 'native', firstParty: true, oidc: { redirectUris: ['http://127.0.0.1/callback'], grantTypes: ['authorization_code', 'refresh_token', 'urn:ietf:params:oauth:grant-type:device_code'] } });
+    const client = await createClient(context, { kind: 'native', oidc: { grantTypes: [deviceCodeGrant, 'refresh_token'], redirectUris: [], postLogoutRedirectUris: [] } });
     await call('PUT', `/applications/${client.application.id}/access`, { mode: 'assigned' });
     const person = await createPerson(context);
-    const started = await post(server.issuer, 'device_authorization', { client_id: client.clientId, scope: 'openid' });
-    const browser = createBrowser(new URL(server.issuer).origin);
-    let page = await browser.open(String(started.body['verification_uri_complete']));
-    page = await signIn(browser, page.text.includes('name="user_code"') || /confirm/i.test(page.text) ? await browser.submit(page, {}) : page, person);
-    const { body } = await post(server.issuer, 'token', { grant_type: 'urn:ietf:params:oauth:grant-type:device_code', device_code: String(started.body['device_code']), client_id: client.clientId });
-    expect([page.status, new URL(page.url).pathname]).toEqual([403, expect.stringContaining('/sign-in/')]);
-    expect(body).toMatchObject({ error: 'authorization_pending' });
+    const connect = async () => {
+      const { body } = await post(server.issuer, 'device_authorization', { client_id: client.clientId, scope: 'openid' });
+      const browser = createBrowser(server.origin);
+      const confirm = await browser.submit(await browser.open(String(body['verification_uri'])), { user_code: String(body['user_code']) });
+      const { status } = await signIn(browser, await browser.submit(confirm, { confirm: 'yes' }), person);
+      return { status, poll: async () => (await post(server.issuer, 'token', { grant_type: deviceCodeGrant, client_id: client.clientId, device_code: String(body['device_code']) })).body };
+    };
+    const refused = await connect();
+    expect([refused.status, await refused.poll()]).toMatchObject([403, { error: 'authorization_pending' }]);
+    await assign(client, person.user.id);
+    const [connected, tooLate] = [await connect(), await connect()];
+    expect([connected.status, Object.keys(await connected.poll())]).toEqual([200, expect.arrayContaining(['access_token'])]);
+    await takeAway(client, person.user.id);
+    expect([tooLate.status, await tooLate.poll()]).toMatchObject([200, { error: 'invalid_grant' }]);
   });
 });
 

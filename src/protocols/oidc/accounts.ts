@@ -1,15 +1,18 @@
 /** Users as the subject of tokens: who may still use theirs, and the claims of OpenID Connect Core §5.1. */
 import type { Account, ClaimsParameterMember, KoaContextWithOIDC } from 'oidc-provider';
+import { isAssigned } from '../../authentication/index.ts';
 import { findUserById, isUserUsable, type User } from '../../directory/index.ts';
+import { requestApplication } from './clients.ts';
 import { withOwnClaims } from './own-claims.ts';
 import { contextOf } from './request-context.ts';
 import { mayHaveTokens, type TokenSource } from './token-access.ts';
 
-/** Finds the account of a session or token. Undefined (every door refuses): gone, disabled, locked or expired. */
+/** Finds the account of a session or token. Undefined (every door refuses): gone, disabled, locked or expired, or shut out of the application. */
 export async function findAccount(ctx: KoaContextWithOIDC, userId: string, token?: unknown): Promise<Account | undefined> {
   const context = contextOf(ctx);
   if (!(await isUserUsable(context, userId))) return undefined;
   if (ctx.oidc.route === 'token' && !(await mayHaveTokens(ctx, userId, token as TokenSource | undefined))) return undefined;
+  if (ctx.oidc.route === 'userinfo' && !(await isAssigned(context, requestApplication(ctx).id, userId))) return undefined;
   return {
     accountId: userId,
     async claims(use: string, scope: string, claims: Record<string, ClaimsParameterMember | null>) {
