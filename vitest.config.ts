@@ -6,7 +6,7 @@ export default defineConfig({
     globalSetup: ['test/support/global-setup.ts'],
     pool: 'forks',
     maxWorkers: 2,
-    testTimeout: 30_000,
+    testTimeout: 60_000,
     hookTimeout: 60_000,
     // Tests that kill servers and fill queues have bounds in time; a machine busy with something else may miss one once.
     retry: process.env['CI'] ? 2 : 0,
