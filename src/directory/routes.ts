@@ -5,7 +5,7 @@ import { registerProofKinds } from '../core/proof-registry.ts';
 import { forEachInstance, prepareNewInstances } from '../tenancy/index.ts';
 import { registerRemoval } from './custom-fields/removal.ts';
 import { customFields } from './custom-fields/routes.ts';
-import { registerRuleJob } from './groups/apply-rule.ts';
+import { registerRuleJob, resumeRuleRuns } from './groups/apply-rule.ts';
 import { groups } from './groups/routes.ts';
 import { invitationProofKinds } from './invitations/proof-kinds.ts';
 import { invitations } from './invitations/routes.ts';
@@ -20,6 +20,7 @@ export async function directory(app: FastifyInstance, { core }: { core: Core }):
   prepareNewInstances(core, createRootOrganizationalUnit);
   registerProofKinds(core, ...invitationProofKinds);
   registerRuleJob(core);
+  app.addHook('onListen', () => resumeRuleRuns(core, { stalledFor: 0 }));
   registerRemoval(core);
   core.jobs.schedule('directory.erase-recycled-users', '23 * * * *', () => forEachInstance(core, async (context) => { await eraseDueUsers(context); }));
   await app.register(users, { prefix: '/api/v1/users' });

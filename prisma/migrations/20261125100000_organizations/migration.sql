@@ -118,6 +118,9 @@ CREATE UNIQUE INDEX "OrganizationalUnitMember_primary_key" ON "OrganizationalUni
 -- The rules that a change of a user is held against.
 CREATE INDEX "Group_dynamic_idx" ON "Group"("instanceId", "id") WHERE "kind" = 'dynamic';
 
+-- Runs of rules that somebody has to get on with.
+CREATE INDEX "GroupRuleRun_unfinished_idx" ON "GroupRuleRun"("updatedAt") WHERE "state" IN ('waiting', 'running');
+
 -- A group is no member of itself; longer circles are refused under a lock (nesting.ts).
 ALTER TABLE "GroupNesting" ADD CONSTRAINT "GroupNesting_not_itself_check" CHECK ("groupId" <> "childGroupId");
 

@@ -14,6 +14,7 @@ import { readDynamicMembers, writeDynamicMembers } from './dynamic-members.ts';
 import { type Evaluation, evaluateRule } from './rule.ts';
 import { ruleJob } from './rule-runs.ts';
 import { readNextRuleUsers, type RuleUser } from './rule-users.ts';
+import { findStalledRuns } from './stalled-runs.ts';
 
 const pageUsers = 500;
 /** Milliseconds of evaluation after which a page ends, however few users it had: others wait for the rules. */
@@ -21,21 +22,43 @@ const pageMs = 400;
 const turnMs = 20;
 const pauseForHeldUsersMs = 50;
 
+/** A run that has not got on for so long was left by a server that is gone. */
+const stalledSeconds = 30;
+
 /** Names the job; once for each server. */
 export function registerRuleJob(core: Core): void {
   core.jobs.work(ruleJob, async (data) => {
     const context = await instanceContext(core, data.instanceId);
-    if (context) await applyRule(context, String(data['groupId']));
+    if (context) await applyRuleOrSayWhyNot(context, String(data['groupId']));
   }, {
-    retryLimit: 10, retryDelaySeconds: 2,
-    onGivenUp: async (data, error) => {
+    retryLimit: 5, retryDelaySeconds: 2,
+    onGivenUp: async (data) => {
       const context = await instanceContext(core, data.instanceId);
-      await context?.db.groupRuleRun.updateMany({
-        where: { groupId: String(data['groupId']), state: { in: ['waiting', 'running'] } },
-        data: { state: 'failed', error: error instanceof Error ? error.message.slice(0, 500) : 'The job did not finish.', finishedAt: context.now(), updatedAt: context.now() },
-      });
+      await context?.db.groupRuleRun.updateMany({ where: { groupId: String(data['groupId']), state: { in: ['waiting', 'running'] } }, data: { state: 'failed', finishedAt: context.now(), updatedAt: context.now() } });
     },
   });
+  core.jobs.schedule('directory.resume-group-rules', '* * * * *', () => resumeRuleRuns(core));
+}
+
+/**
+ * Enqueues what waits or runs but stands still. A server that starts takes up all there is: of the one that was killed,
+ * most likely; where another one is at it, the second worker does no harm.
+ */
+export async function resumeRuleRuns(core: Core, { stalledFor = stalledSeconds } = {}): Promise<void> {
+  for (const { instanceId, groupId } of await findStalledRuns(core, stalledFor)) {
+    const context = await instanceContext(core, instanceId);
+    if (context) await core.jobs.enqueue(context.db, ruleJob, { instanceId, groupId }, { singletonKey: `${instanceId}/${groupId}` });
+  }
+}
+
+async function applyRuleOrSayWhyNot(context: InstanceContext, groupId: string): Promise<void> {
+  try {
+    await applyRule(context, groupId);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message.slice(0, 200) : 'unknown';
+    await context.db.groupRuleRun.updateMany({ where: { groupId }, data: { error: `The run was interrupted and is tried again: ${reason}` } }).catch(() => undefined);
+    throw error;
+  }
 }
 
 /** Goes on where the run of the group's present rule is; ends with it, or when a newer edit has begun another. */
@@ -93,8 +116,9 @@ function applyPage(context: InstanceContext, groupId: string, revision: number):
       data: {
         afterId: done.at(-1)?.user.row.id ?? run.afterId,
         evaluated: { increment: present.length }, matched: { increment: matching.length }, errors: { increment: failures.length },
-        ...(run.error === null && failures[0] !== undefined && { error: failures[0].slice(0, 500) }),
         ...(isLast && { state: 'completed', finishedAt: tx.now() }), updatedAt: tx.now(),
+        // The first of a user's errors; that a try was interrupted is of no interest once the run goes on.
+        ...(run.errors === 0 && { error: failures[0]?.slice(0, 500) ?? null }),
       },
     });
     return { isLast, isHeldUp: held !== undefined, changed };
