@@ -106,6 +106,29 @@ describe('attack: admin.delegate-escalation: who manages users', () => {
   });
 });
 
+describe('attack: admin.delegate-escalation: the last owner', () => {
+  it('goes by no call for many, nor do two owners who go at once', async () => {
+    const { items } = (await server.api('GET', '/administrators?role=owner')).body as { items: { userId: string }[] };
+    const owners = items.map(({ userId }) => userId);
+    const rows = (operation: string) => owners.map((userId) => ({ operation, userId, ...(operation === 'update' && { change: { expiresAt: '2099-01-01T00:00:00Z' } }) }));
+    for (const mode of ['per_row', 'all_or_nothing']) {
+      for (const operation of ['disable', 'update', 'delete']) {
+        await server.api('POST', '/users/bulk', { mode, rows: rows(operation) });
+        const left = await context.db.user.count({ where: { id: { in: owners }, status: 'enabled', expiresAt: null } });
+        expect([mode, operation, left > 0]).toEqual([mode, operation, true]);
+        for (const owner of owners) {
+          await server.api('POST', `/recycled-users/${owner}/restore`);
+          await server.api('POST', `/users/${owner}/enable`);
+          await server.api('PATCH', `/users/${owner}`, { expiresAt: null });
+        }
+      }
+    }
+    await Promise.all(owners.map((owner) => server.api('DELETE', `/users/${owner}`)));
+    expect(await context.db.user.count({ where: { id: { in: owners }, status: 'enabled', expiresAt: null } })).toBe(1);
+    for (const owner of owners) await server.api('POST', `/recycled-users/${owner}/restore`);
+  });
+});
+
 describe('attack: admin.delegate-escalation: the help desk', () => {
   it('unlocks ordinary users, makes them links and ends their sessions, and nothing else', async () => {
     const desk = await administrator('help-desk');
@@ -189,6 +212,13 @@ describe('attack: admin.delegate-escalation: who manages a part of the tree', ()
     const created = await as(actor, 'POST', '/users', { username: unique('made'), organizationalUnitIds: [north.id] });
     expect(created.status).toBe(201);
     expect((await as(actor, 'GET', `/users/${String(created.body['id'])}`)).status).toBe(200);
+    for (const organizationalUnitIds of [undefined, [finance.id], [north.id, finance.id], ['ou_root']]) {
+      const [one, two] = [unique('made'), unique('made')];
+      const invited = await as(actor, 'POST', '/invitations', { username: one, email: `${one}@example.com`, ...(organizationalUnitIds && { organizationalUnitIds }) });
+      expect([organizationalUnitIds, invited.status >= 400]).toEqual([organizationalUnitIds, true]);
+      await as(actor, 'POST', '/users/bulk', { mode: 'per_row', rows: [{ operation: 'create', user: { username: two, ...(organizationalUnitIds && { organizationalUnitIds }) } }] });
+      expect([organizationalUnitIds, await context.db.user.count({ where: { username: { in: [one, two] } } })]).toEqual([organizationalUnitIds, 0]);
+    }
   });
 
   it('moves no unit in or out, and not the own one', async () => {
