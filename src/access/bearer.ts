@@ -4,6 +4,7 @@
  */
 import { decodeProtectedHeader, errors, jwtVerify } from 'jose';
 import { type Application, findApplicationByClientId, findResourceServer, grantedScopes, isCalledFromHere } from '../applications/index.ts';
+import { perCore } from '../core/core.ts';
 import { isUserUsable } from '../directory/index.ts';
 import { type InstanceContext, type Principal, rejectOutsideManagementZones, signingAlgorithms, verificationKey } from '../tenancy/index.ts';
 import { networkRefused, tokenRefused } from './errors.ts';
@@ -92,6 +93,15 @@ export async function loadPrincipal(context: InstanceContext, token: VerifiedTok
 
 async function scopesStillGranted(context: InstanceContext, application: Application, token: VerifiedToken, audience: string): Promise<readonly string[]> {
   const api = await findResourceServer(context, audience);
-  const granted = new Set(api ? await grantedScopes(context, application.id, api) : []);
-  return token.scopes.filter((scope) => granted.has(scope));
+  if (!api) return [];
+  const granted = await grantedScopes(context, application.id, api);
+  const remaining = remainingOf(context.core);
+  const known = remaining.get(token);
+  if (known?.granted === granted) return known.scopes;
+  const scopes = token.scopes.filter((scope) => granted.includes(scope));
+  remaining.set(token, { granted, scopes });
+  return scopes;
 }
+
+/** Worked out once for a token and what its application has now. */
+const remainingOf = perCore(() => new WeakMap<VerifiedToken, { readonly granted: readonly string[]; readonly scopes: readonly string[] }>());

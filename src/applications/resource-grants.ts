@@ -1,7 +1,8 @@
 /** Which scopes of which resource server an application may ask for. */
 import { append } from '../events/index.ts';
 import { key, type InstanceContext } from '../tenancy/index.ts';
-import { announceApplication, findKnownApplication, forgetApplication } from './application-cache.ts';
+import { perCore } from '../core/core.ts';
+import { announceApplication, findKnownApplication, forgetApplication, type KnownApplication } from './application-cache.ts';
 import { loadApplicationForUpdate } from './application-lock.ts';
 import { grantNotFound, unknownScopes } from './errors.ts';
 import { resourceGranted, resourceGrantRemoved } from './events.ts';
@@ -15,10 +16,22 @@ export interface ResourceGrant { readonly resourceServer: ResourceServer; readon
  * The scopes of this resource server that the application may have, of those the resource server still has. Empty:
  * it may not ask for tokens for it. Without I/O when the application is known.
  */
-export async function grantedScopes(context: InstanceContext, applicationId: string, resourceServer: ResourceServer): Promise<string[]> {
+export async function grantedScopes(context: InstanceContext, applicationId: string, resourceServer: ResourceServer): Promise<readonly string[]> {
   const known = await findKnownApplication(context, applicationId);
-  return known ? stillThere(resourceServer, known.grants.get(resourceServer.id) ?? []) : [];
+  if (!known) return [];
+  const grants = grantsOf(context.core);
+  const ofApplication = grants.get(known) ?? new WeakMap<ResourceServer, readonly string[]>();
+  grants.set(known, ofApplication);
+  let scopes = ofApplication.get(resourceServer);
+  if (!scopes) {
+    scopes = stillThere(resourceServer, known.grants.get(resourceServer.id) ?? []);
+    ofApplication.set(resourceServer, scopes);
+  }
+  return scopes;
 }
+
+/** Worked out once for an application and a resource server as they are now: asked at every request. */
+const grantsOf = perCore(() => new WeakMap<KnownApplication, WeakMap<ResourceServer, readonly string[]>>());
 
 /** All grants of an application, built-in resource servers first. */
 export async function listResourceGrants(context: InstanceContext, applicationId: string): Promise<ResourceGrant[]> {

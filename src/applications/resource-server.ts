@@ -6,7 +6,7 @@
 import { type Core, perCore } from '../core/core.ts';
 import { omit } from '../core/omit.ts';
 import type { ResourceServer as ResourceServerRow } from '../generated/prisma/client.ts';
-import { firstInstanceId, type InstanceContext } from '../tenancy/index.ts';
+import { firstInstanceId, type Instance, type InstanceContext } from '../tenancy/index.ts';
 
 export interface ResourceScope { readonly name: string; readonly description: string }
 
@@ -29,11 +29,19 @@ const builtInIds = {
   platform: 'rsrc_000000000000000000p1atf0rm',
 } as const;
 
-const builtInApis = perCore(() => new Map<BuiltInApi['kind'], BuiltInApi>());
+interface BuiltIns {
+  readonly apis: Map<BuiltInApi['kind'], BuiltInApi>;
+  /** Made once for an instance as it is now: asked at every request. */
+  made: WeakMap<Instance, readonly ResourceServer[]>;
+}
+
+const builtInsOf = perCore((): BuiltIns => ({ apis: new Map(), made: new WeakMap() }));
 
 /** Names an API of the product and its scopes; once, when the server is assembled. */
 export function defineBuiltInApi(core: Core, api: BuiltInApi): void {
-  builtInApis(core).set(api.kind, api);
+  const builtIns = builtInsOf(core);
+  builtIns.apis.set(api.kind, api);
+  builtIns.made = new WeakMap();
 }
 
 /** The resource indicator and audience of a built-in API (DESIGN: addresses). */
@@ -42,8 +50,17 @@ export function builtInIdentifier(context: InstanceContext, kind: BuiltInApi['ki
 }
 
 /** The built-in APIs of an instance. */
-export function builtInResourceServers(context: InstanceContext): ResourceServer[] {
-  return [...builtInApis(context.core).values()]
+export function builtInResourceServers(context: InstanceContext): readonly ResourceServer[] {
+  const { made } = builtInsOf(context.core);
+  const known = made.get(context.instance);
+  if (known) return known;
+  const servers = makeBuiltIn(context);
+  made.set(context.instance, servers);
+  return servers;
+}
+
+function makeBuiltIn(context: InstanceContext): readonly ResourceServer[] {
+  return [...builtInsOf(context.core).apis.values()]
     .filter(({ kind }) => kind === 'management' || context.instance.id === firstInstanceId)
     .map(({ kind, name, scopes }) => ({
       id: builtInIds[kind], identifier: builtInIdentifier(context, kind), name, scopes, builtIn: true,

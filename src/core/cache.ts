@@ -41,7 +41,7 @@ export interface InstanceCacheOptions<Value> {
  */
 export function createInstanceCache<Value extends NonNullable<unknown>>(options: InstanceCacheOptions<Value>): InstanceCache<Value> {
   const { signals, channel, max, ttlMs, absentTtlMs = 1_000, load } = options;
-  const values = new LRUCache<string, Value>({ max, ttl: ttlMs });
+  const values = new LRUCache<string, Value>({ max, ttl: ttlMs, ttlResolution: resolutionOf(ttlMs) });
   const absent = new LRUCache<string, true>({ max, ttl: Math.min(absentTtlMs, ttlMs) });
   const loads = new Map<string, Promise<Value | undefined>>();
   const stores = [values, absent, loads] as const;
@@ -110,6 +110,9 @@ export function createInstanceCache<Value extends NonNullable<unknown>>(options:
     },
   };
 }
+
+/** Milliseconds within which the clock is read once, for all look-ups: a twentieth of what is kept, and at most 50. */
+const resolutionOf = (ttlMs: number): number => Math.min(50, Math.floor(ttlMs / 20));
 
 /** Instance ids hold no NUL, so no key of one instance can read as a key of another. */
 function entryId(instanceId: string, key: string): string {

@@ -55,14 +55,22 @@ export function createMetrics() {
     labelNames: ['purpose'], buckets: [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
   });
 
+  /** As many as there are routes, methods and classes: looked up instead of hashed label by label. */
+  const httpSeries = new Map<string, { observe(seconds: number): void }>();
+
   return {
     registry,
     httpDuration, rateLimitRefusals, redisFallback, redisFallbacks, passwordQueueRefusals,
     coalescerBatchSize, eventSealLag, jobs, jobDuration, outboundCalls, outboundDuration,
     /** Counts one answered request. `route` is the template (`/t/:instance/…`), undefined when no route matched. */
     observeHttp(route: string | undefined, method: string, status: number, seconds: number): void {
-      httpDuration.observe(
-        { route: route ?? 'unmatched', method: methods.has(method) ? method : 'other', status_class: `${Math.floor(status / 100)}xx` }, seconds);
+      const key = `${methods.has(method) ? method : 'other'} ${Math.floor(status / 100)} ${route ?? 'unmatched'}`;
+      let series = httpSeries.get(key);
+      if (!series) {
+        series = httpDuration.labels({ route: route ?? 'unmatched', method: methods.has(method) ? method : 'other', status_class: `${Math.floor(status / 100)}xx` });
+        httpSeries.set(key, series);
+      }
+      series.observe(seconds);
     },
     /** Counts one call to another server. `purpose` is one of a few words of ours. */
     observeOutbound(purpose: string, outcome: string, seconds: number): void {

@@ -20,9 +20,10 @@ export async function decisionRoutes(app: FastifyInstance): Promise<void> {
   const own = 'With `decision:own` instead an application asks about itself.';
 
   // §10.1.2: whoever sends a request id gets it back.
-  app.addHook('onRequest', async (request, reply) => {
+  app.addHook('onRequest', (request, reply, done) => {
     const id = requestIdOf(request);
     if (id !== undefined) reply.header('x-request-id', id);
+    done();
   });
 
   routes.get('/.well-known/authzen-configuration', {
