@@ -3,6 +3,9 @@ import { startTestServer, type TestServer } from '../../../test/support/server.t
 import { withPrincipal } from '../../tenancy/index.ts';
 import { loadMemberships } from '../memberships.ts';
 import { createUser } from '../users.ts';
+import { listOrganizationalUnits } from './list-organizational-units.ts';
+import { listUnitMembers } from './list-unit-members.ts';
+import { listUnitsOfUser } from './list-units-of-user.ts';
 import { createOrganizationalUnit } from './organizational-units.ts';
 import { addUnitMembers, putUnitsOfUser, removeUnitMembers } from './unit-members.ts';
 
@@ -196,6 +199,9 @@ describe('an administrator of one unit', () => {
     expect(await status(addUnitMembers(context, below, [foreign]))).toBe(404);
     expect(await status(addUnitMembers(context, theirs, [own]))).toBe(404);
     expect(await status(addUnitMembers(context, below, [both]))).toBe(403);
+    expect((await listUnitsOfUser(context, both, { limit: 10 })).items.map(({ id }) => id)).toEqual([mine]);
+    expect((await listOrganizationalUnits(context, { limit: 10 })).items.map(({ id }) => id)).toEqual([mine, below]);
+    expect(await status(listUnitMembers(context, theirs, { descendants: true, limit: 10 }))).toBe(404);
     expect(await status(putUnitsOfUser(context, own, [theirs]))).toBe(404);
     expect(await status(putUnitsOfUser(context, own, []))).toBe(403);
     expect(await status(removeUnitMembers(context, below, [own]))).toBe(200);
