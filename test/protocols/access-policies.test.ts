@@ -1,5 +1,6 @@
 /** Access policies and network zones where they act: sign-in, single sign-on, every token, over real HTTP. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { deviceCodeGrant } from '../../src/applications/index.ts';
 import type { InstanceContext } from '../../src/tenancy/index.ts';
 import { createBrowser } from '../support/browser.ts';
 import { authorizeCode, authorizeUrl, createClient, createPerson, createPkce, exchange, type Person, post, redirectUri, signIn, startProtocolServer, type TestClient } from '../support/oidc.ts';
@@ -160,6 +161,29 @@ describe('tokens', () => {
     const id = await policy({ include: { applications: [spa.application.id], networkZones: [here] } });
     expect((await post(issuer(), 'token', { grant_type: 'refresh_token', refresh_token: String(tokens.body['refresh_token']), client_id: spa.clientId })).body).toMatchObject({ error: 'invalid_grant' });
     await server.api('DELETE', `/access-policies/${id}`);
+  });
+});
+
+describe('a device', () => {
+  it('gets nothing when a policy denies its person: neither at the page nor once it was allowed', async () => {
+    const television = await createClient(context, { kind: 'native', name: 'Television', oidc: { grantTypes: [deviceCodeGrant, 'refresh_token'], redirectUris: [], postLogoutRedirectUris: [] } });
+    const begin = async () => (await post(issuer(), 'device_authorization', { client_id: television.clientId, scope: 'openid' })).body as unknown as { device_code: string; user_code: string; verification_uri: string };
+    const poll = (code: string) => post(issuer(), 'token', { grant_type: deviceCodeGrant, client_id: television.clientId, device_code: code });
+    const connect = async (device: Awaited<ReturnType<typeof begin>>) => {
+      const browser = createBrowser(new URL(issuer()).origin);
+      const confirm = await browser.submit(await browser.open(device.verification_uri), { user_code: device.user_code });
+      return signIn(browser, await browser.submit(confirm, { confirm: 'yes' }), person);
+    };
+    const [allowed, refused] = [await begin(), await begin()];
+    expect((await connect(allowed)).status).toBe(200);
+    const id = await policy({}, television);
+    expect((await connect(refused)).text).toContain('do not let you open');
+    expect((await poll(refused.device_code)).body).toMatchObject({ error: 'authorization_pending' });
+    expect((await poll(allowed.device_code)).body).toMatchObject({ error: 'invalid_grant' });
+    await server.api('DELETE', `/access-policies/${id}`);
+    const again = await begin();
+    await connect(again);
+    expect((await poll(again.device_code)).status).toBe(200);
   });
 });
 
