@@ -17,6 +17,8 @@ export interface SignalTransaction {
 export interface Signals {
   /** Publishes within the transaction of `db`: delivered when it commits, never when it rolls back. Refuses more than 7,999 bytes. */
   publish(db: SignalTransaction, channel: string, payload: string): Promise<void>;
+  /** Many of one channel in one statement. */
+  publishAll(db: SignalTransaction, channel: string, payloads: readonly string[]): Promise<void>;
   /** Calls `handler` for each signal of the channel until the returned function is called. */
   subscribe(channel: string, handler: (payload: string) => void): () => void;
   /** Calls `handler` each time the connection is there again after a loss: signals may have been missed meanwhile. */
@@ -120,6 +122,10 @@ export async function createSignals({ connectionString, log }: SignalsOptions): 
         throw new RangeError(`A signal on ${channel} has ${bytes} bytes; at most ${longestNotification} fit. Send an id, not the content.`);
       }
       await db.$executeRawUnsafe(`select pg_notify('postern', $1::text)`, text);
+    },
+    async publishAll(db, channel, payloads) {
+      if (payloads.length === 0) return;
+      await db.$executeRawUnsafe(`select pg_notify('postern', "text") from unnest($1::text[]) as "texts"("text")`, payloads.map((payload) => JSON.stringify({ channel, payload })));
     },
     subscribe(channel, handler) {
       const ofChannel = handlers.get(channel) ?? new Set();

@@ -2,14 +2,13 @@
 import { decodeCursor, pageFrom, type Position } from '../core/http/paging.ts';
 import { Prisma } from '../generated/prisma/client.ts';
 import type { InstanceContext } from '../tenancy/index.ts';
+import { readUsers, type UserPage } from './read-users.ts';
 import type { UserFilters, UserSorting } from './schemas.ts';
 import { searchUsers } from './search-users.ts';
-import { fromRow, type User } from './user.ts';
 import { userConditions } from './user-conditions.ts';
 import { listUsersStartingWith } from './users-starting-with.ts';
 
 export interface ListUsers extends UserFilters, Partial<UserSorting> { readonly limit: number; readonly cursor?: string | undefined }
-export interface UserPage { readonly items: User[]; readonly next: string | null }
 
 const sortColumns = { id: 'id', username: 'usernameKey', displayName: 'displayName' } as const;
 const mostCounted = 10_000;
@@ -36,14 +35,6 @@ export async function countUsers(context: InstanceContext, filters: UserFilters)
     SELECT count(*) AS "count" FROM (SELECT 1 FROM "User" AS "user" WHERE "user"."instanceId" = ${context.instance.id} AND ${await userConditions(context, filters)} LIMIT ${mostCounted + 1}) AS "some"`;
   const count = Number(row?.count ?? 0);
   return { count: Math.min(count, mostCounted), isAtLeast: count > mostCounted };
-}
-
-/** The users with these ids, in this order; who is gone meanwhile is left out. */
-export async function readUsers(context: InstanceContext, ids: readonly string[]): Promise<User[]> {
-  if (ids.length === 0) return [];
-  const rows = await context.db.user.findMany({ where: { id: { in: [...ids] }, recycledAt: null } });
-  const byId = new Map(rows.map((row) => [row.id, row]));
-  return ids.flatMap((id) => { const row = byId.get(id); return row ? [fromRow(row)] : []; });
 }
 
 const columnOf = (sort: UserSorting['sort']) => Prisma.raw(`"user"."${sortColumns[sort]}"`);

@@ -18,7 +18,7 @@ import { rejectChangeOutsideLimit, userWithinLimit } from './limits.ts';
 import { announceMemberships, forgetMemberships } from './memberships.ts';
 import type { UserStatus } from './schemas.ts';
 import { fromRow, type User } from './user.ts';
-import { announceUser, forgetUser } from './user-status.ts';
+import { announceUsers, forgetUser } from './user-status.ts';
 import { loadUserForUpdate } from './users.ts';
 
 /** The status of the row meanwhile: nothing that asks for `enabled` lets it pass. */
@@ -42,17 +42,24 @@ export async function deleteUser(context: InstanceContext, userId: string, optio
     await guardUsers(tx, [userId]);
     await closeUser(tx, before, undefined);
     if (recycleDays === 0) return erase(tx, [userId]);
-    const now = tx.now();
-    await tx.db.user.update({ where: key(tx, userId), data: {
-      status: recycledStatus, statusBeforeRecycling: before.status, recycledAt: now, erasesAt: new Date(now.getTime() + recycleDays * day),
-      version: before.version + 1, updatedAt: now,
-    } });
-    await tx.db.invitation.updateMany({ where: { userId, state: 'open' }, data: { state: 'revoked', updatedAt: now } });
+    await tx.db.user.update({ where: key(tx, userId), data: { ...recycled(tx, before.status), version: before.version + 1, updatedAt: tx.now() } });
     await append(tx, userRecycled(before));
-    await changedFor(tx, [userId]);
+    await afterRecycling(tx, [userId]);
   });
   forgetUser(context, { id: userId });
   forgetMemberships(context, [userId]);
+}
+
+/** The columns of a deleted user. */
+export function recycled(tx: InstanceContext, statusBefore: string) {
+  const recycledAt = tx.now();
+  return { status: recycledStatus, statusBeforeRecycling: statusBefore, recycledAt, erasesAt: new Date(recycledAt.getTime() + tx.instance.settings.users.recycleDays * day) };
+}
+
+/** What else goes with users who were just deleted. */
+export async function afterRecycling(tx: InstanceContext, userIds: readonly string[]): Promise<void> {
+  await tx.db.invitation.updateMany({ where: { userId: { in: [...userIds] }, state: 'open' }, data: { state: 'revoked', updatedAt: tx.now() } });
+  await changedFor(tx, userIds);
 }
 
 /** Brings a deleted user back as they were. Sessions, tokens and invitations do not come back. @throws Problem 404, 412 */
@@ -131,7 +138,7 @@ async function erase(tx: InstanceContext, userIds: readonly string[]): Promise<v
 }
 
 async function changedFor(tx: InstanceContext, userIds: readonly string[]): Promise<void> {
-  for (const userId of userIds) await announceUser(tx, userId);
+  await announceUsers(tx, userIds);
   await announceMemberships(tx, userIds);
 }
 

@@ -14,7 +14,7 @@ import { encodeCursor, type Position } from '../core/http/paging.ts';
 import { sqlStateOf } from '../core/sql-state.ts';
 import { Prisma } from '../generated/prisma/client.ts';
 import type { InstanceContext } from '../tenancy/index.ts';
-import { readUsers, type UserPage } from './list-users.ts';
+import { readUsers, type UserPage } from './read-users.ts';
 import { foldSearchText } from './search-text.ts';
 import type { UserFilters } from './schemas.ts';
 import { likeText, userConditions } from './user-conditions.ts';

@@ -42,6 +42,11 @@ export function announceUser(tx: InstanceContext, userId: string): Promise<void>
   return statusCache(tx.core).invalidate(tx.db, tx.instance.id, userId);
 }
 
+/** The same for many, in one statement. */
+export function announceUsers(tx: InstanceContext, userIds: readonly string[]): Promise<void> {
+  return tx.core.signals.publishAll(tx.db, channel, userIds.map((userId) => JSON.stringify([tx.instance.id, userId])));
+}
+
 /** After the change, so that this server does not wait for its own signal. Returns the user. */
 export function forgetUser<Known extends Pick<User, 'id'>>(context: InstanceContext, user: Known): Known {
   statusCache(context.core).forget(context.instance.id, user.id);

@@ -2,6 +2,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startFeatures, type FeatureServer } from '../../../test/support/feature-server.ts';
 import { createInstance } from '../../tenancy/index.ts';
 import { directory } from '../routes.ts';
+import { Problem } from '../../core/errors.ts';
+import { onUserClosing } from '../closing.ts';
+import { isUserUsable } from '../user-status.ts';
 import { createUser } from '../users.ts';
 import type { BulkAnswer } from './schemas.ts';
 
@@ -94,5 +97,40 @@ describe('POST /users/bulk', () => {
       expect(body.results.filter((result) => result.status === 404).length).toBeGreaterThan(0);
     }
     expect(await other.db.user.findFirst({ where: { id: theirs.id } })).toMatchObject({ displayName: 'theirs', status: 'enabled' });
+  });
+
+  it('changes hundreds at once as the single calls do: names, unique values, versions, events, the end of sessions', async () => {
+    await server.api('POST', '/custom-fields', { key: 'desk', label: 'Desk', type: 'text', unique: true });
+    const prefix = `${fresh()}-change`;
+    const made = await bulk(Array.from({ length: 450 }, (_value, index) => creation({ username: `${prefix}${index}` })));
+    const ids = made.body.results.map(({ id = '' }) => id);
+    const update = (index: number, change: object, more: object = {}) => ({ operation: 'update', userId: ids[index], change, ...more });
+    const rows = [
+      ...ids.slice(0, 420).map((_id, index) => update(index, { displayName: `Person ${index}`, phone: `+4917${String(index).padStart(8, '0')}`, customFields: { desk: `D-${index}` } }, { ifMatch: '"1"' })),
+      update(420, { username: `${prefix}421` }), update(421, { customFields: { desk: 'd-7' } }), update(422, { customFields: { desk: 'same' } }), update(423, { customFields: { desk: 'SAME' } }),
+      update(424, { email: 'twice@example.com' }), update(425, { email: 'TWICE@example.com' }), update(426, { displayName: 'x' }, { ifMatch: '"9"' }), update(427, { customFields: { nosuch: 1 } }),
+      { operation: 'disable', userId: ids[428] }, { operation: 'unlock', userId: ids[429] }, { operation: 'lock', userId: ids[430] }, { operation: 'unlock', userId: ids[430] }, update(431, { expiresAt: '2020-01-01T00:00:00Z' }),
+    ];
+    const { body } = await bulk(rows);
+    expect(body.results.slice(0, 420).every((result) => result.status === 200 && result.etag === '"2"')).toBe(true);
+    expect(body.results.slice(420).map((result) => result.status)).toEqual([409, 409, 200, 409, 200, 409, 412, 400, 200, 200, 200, 200, 200]);
+    const rowsOf = async (index: number) => server.context.db.user.findFirst({ where: { id: ids[index] ?? '' } });
+    expect(await rowsOf(7)).toMatchObject({ displayName: 'Person 7', phone: '+491700000007', phoneRegion: 'DE', customFields: { desk: 'D-7' }, version: 2, usernameKey: `${prefix}7` });
+    expect(await rowsOf(428)).toMatchObject({ status: 'disabled', version: 2 });
+    expect(await rowsOf(429)).toMatchObject({ status: 'enabled', version: 1 });
+    expect(await rowsOf(430)).toMatchObject({ status: 'enabled', version: 3 });
+    expect(await isUserUsable(server.context, ids[428] ?? '')).toBe(false);
+    expect(await isUserUsable(server.context, ids[431] ?? '')).toBe(false);
+    const events = await server.context.db.event.findMany({ where: { subjectId: { in: ids }, type: { in: ['user.updated', 'user.disabled', 'user.locked', 'user.unlocked'] } }, select: { type: true } });
+    expect(Object.groupBy(events, ({ type }) => type)).toMatchObject({ 'user.disabled': { length: 1 }, 'user.locked': { length: 1 }, 'user.unlocked': { length: 1 }, 'user.updated': { length: 423 } });
+    expect(await server.context.db.customFieldValue.count({ where: { userId: { in: ids } } })).toBe(421);
+  });
+
+  it('asks the guard of each user, and lets the others pass', async () => {
+    const [one, two] = [await createUser(server.context, { username: fresh() }), await createUser(server.context, { username: fresh() })];
+    onUserClosing(server.core, async (_tx, before) => { if (before.id === one.id) throw new Problem({ status: 409, code: 'Test.Stays', detail: 'This one stays.' }); });
+    const rows = [{ operation: 'disable', userId: one.id }, { operation: 'disable', userId: two.id }];
+    expect((await bulk(rows, 'all_or_nothing')).body.results.map((result) => result.status)).toEqual([409, 424]);
+    expect((await bulk(rows)).body.results.map((result) => result.status)).toEqual([409, 200]);
   });
 });

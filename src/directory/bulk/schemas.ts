@@ -9,7 +9,8 @@ const target = { userId: userIdSchema, ifMatch: z.string().max(200).optional().d
 export const bulkRowSchema = z.discriminatedUnion('operation', [
   z.strictObject({ operation: z.literal('create'), user: createUserSchema }),
   z.strictObject({ operation: z.literal('update'), ...target, change: updateUserSchema }),
-  z.strictObject({ operation: z.enum(['enable', 'disable', 'lock', 'unlock', 'delete']), ...target }),
+  z.strictObject({ operation: z.enum(['enable', 'disable', 'lock', 'unlock']), ...target }),
+  z.strictObject({ operation: z.literal('delete'), ...target }),
 ]).meta({ id: 'BulkUserRow', description: 'What to do with one user.' });
 export type BulkRow = z.infer<typeof bulkRowSchema>;
 

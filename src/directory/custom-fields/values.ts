@@ -18,7 +18,7 @@ export interface ChangedValues {
 
 /** For a new user give no `before`. A source of users may also change what is read-only. */
 export interface ValueChange {
-  readonly before: Record<string, Value> | undefined;
+  readonly before: Readonly<Record<string, Value>> | undefined;
   readonly change: CustomFieldValues | undefined;
   readonly bySource?: boolean;
 }
