@@ -3,7 +3,7 @@ import { type ApiServer, type RawAnswer, startApiServer } from '../../../test/su
 import { createApplication, type Application } from '../../applications/index.ts';
 import { createUser } from '../../directory/index.ts';
 import { createInstance } from '../../tenancy/index.ts';
-import { assignRole } from '../index.ts';
+import { assignRole } from '../administrators.ts';
 import { decideAccess } from './decide.ts';
 
 let server: ApiServer;

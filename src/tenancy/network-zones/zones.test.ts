@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type ApiServer, startApiServer } from '../../../test/support/api-server.ts';
-import { createInstance, createContext } from '../index.ts';
+import { createContext } from '../context.ts';
+import { createInstance } from '../instances.ts';
 import { loadZones } from './zone-cache.ts';
 import { createZoneMap } from './zone-map.ts';
 import { registerZoneUser } from './zone-uses.ts';
