@@ -1,4 +1,5 @@
 /** Who administers an instance: which user has which role, everywhere or in parts of the tree. */
+import { type Core, perCore } from '../core/core.ts';
 import { invalidParameters } from '../core/errors.ts';
 import { checkEntityTag } from '../core/http/entity-tag.ts';
 import { loadUser, rejectChangeOutsideLimit, rootOrganizationalUnitId, type UserClosing, unitsWithinLimit } from '../directory/index.ts';
@@ -26,6 +27,16 @@ export interface AssignOptions {
   ifMatch?: string | undefined;
 }
 
+/** Runs in the transaction that gives a user the first role. */
+export type AdministratorMade = (tx: InstanceContext, userId: string) => Promise<void>;
+
+const handlersOf = perCore((): AdministratorMade[] => []);
+
+/** Calls `handler` when an ordinary user becomes an administrator: what others hold of the account must not make them one. */
+export function onAdministratorMade(core: Core, handler: AdministratorMade): void {
+  handlersOf(core).push(handler);
+}
+
 /** @throws Problem 404 */
 export async function loadAssignment(context: InstanceContext, userId: string, role: string): Promise<Assignment> {
   const assignment = await findAssignment(context, userId, role);
@@ -46,6 +57,7 @@ export function assignRole(context: InstanceContext, userId: string, role: strin
     if (before) checkEntityTag(ifMatch, before.version);
     await rejectActingOnHigher(tx, [userId]);
     await rejectGrantBeyondOwn(tx, [{ permissions, paths: paths && [...paths.values()] }]);
+    if (await tx.db.administratorAssignment.count({ where: { userId } }) === 0) for (const handler of handlersOf(tx.core)) await handler(tx, userId);
     const units = paths ? [...paths.keys()].sort() : null;
     if (before && JSON.stringify(before.organizationalUnitIds) === JSON.stringify(units)) return before;
     const after = await write(tx, { userId, role: id, organizationalUnitIds: units, createdAt: before?.createdAt ?? tx.now(), version: (before?.version ?? 0) + 1 });

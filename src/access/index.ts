@@ -1,6 +1,6 @@
 /** Who may call what: access tokens at our own APIs, administrators, rate limits, idempotent POSTs. */
 export { defineOwnApis, managementAudience, managementScopes, platformAudience, platformScopes, type ApiScope } from './scopes.ts';
-export { assignRole, removeRole, type AssignOptions } from './administrators.ts';
+export { assignRole, onAdministratorMade, removeRole, type AdministratorMade, type AssignOptions } from './administrators.ts';
 export { listAdministrators } from './list-administrators.ts';
 export { rejectActingOnHigher, rejectGrantBeyondOwn } from './authority.ts';
 export { findRights, placesOfPermission, type Rights } from './rights.ts';

@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { Core } from '../core/core.ts';
-import { offerSecondFactors, rejectActingOnHigher, secondFactorMethods } from '../access/index.ts';
+import { offerSecondFactors, onAdministratorMade, rejectActingOnHigher, secondFactorMethods } from '../access/index.ts';
 import type { RouteAccess } from '../core/http/access.ts';
 import { answers, noContent } from '../core/http/answers.ts';
 import { registerProofKinds } from '../core/proof-registry.ts';
@@ -17,7 +17,7 @@ import { purgeAll } from './purge.ts';
 import { endedSessionsSchema, listSessionsQuery, sessionDetailSchema, sessionPage, sessionParams, setPasswordSchema, setupLinkSchema, userParams } from './schemas.ts';
 import { listSessions, loadSessionDetail, sessionNotFound } from './session-list.ts';
 import { end, endAllOfUser } from './sessions.ts';
-import { createSetupLink, setupOrigin } from './setup-links.ts';
+import { createSetupLink, setupOrigin, voidSetupLinks } from './setup-links.ts';
 
 const read: RouteAccess = { credential: 'bearer', scope: 'session:read', permission: 'authentication.sessions.read', limit: 'organizational-units' };
 const manage: RouteAccess = { credential: 'bearer', scope: 'session:manage', permission: 'authentication.sessions.manage', limit: 'organizational-units' };
@@ -32,6 +32,7 @@ export async function authentication(app: FastifyInstance, { core }: { core: Cor
   offerSecondFactors(core, secondFactorMethods.filter(isFactorMethod));
   core.jobs.schedule('authentication.purge', '*/10 * * * *', () => purgeAll(core));
   onUserClosing(core, endSessionsOfClosedUser);
+  onAdministratorMade(core, voidSetupLinks);
   await app.register(sessions, { prefix: '/api/v1/sessions' });
   await app.register(ofUser, { prefix: '/api/v1/users/:userId' });
 }

@@ -19,7 +19,7 @@ export async function createSetupLink(context: InstanceContext, userId: string):
   const id = newId('setup', context.now().getTime());
   const expiresAt = new Date(context.now().getTime() + setupLinkSeconds * 1_000);
   await context.transaction(async (tx) => {
-    await tx.db.setupLink.updateMany({ where: { userId, consumedAt: null }, data: { consumedAt: tx.now() } });
+    await voidSetupLinks(tx, userId);
     await tx.db.setupLink.create({ data: { id, userId, tokenHash: sha256(token), createdAt: tx.now(), expiresAt } });
     await append(tx, setupLinkCreated(id, userId));
   });
@@ -37,6 +37,11 @@ export async function openSetupLink(context: InstanceContext, token: string, bro
   return startFlow(context, {
     channel: 'browser', purpose: 'setup', origin: { kind: 'setup', ref: link.id }, request: {}, ...browser,
   }, { userId: link.userId, proofs: [proof] });
+}
+
+/** Links that lie about stop working: whoever had one made for an ordinary user must not become an administrator by it. */
+export async function voidSetupLinks(tx: InstanceContext, userId: string): Promise<void> {
+  await tx.db.setupLink.updateMany({ where: { userId, consumedAt: null }, data: { consumedAt: tx.now() } });
 }
 
 /** Uses the link up, once. */

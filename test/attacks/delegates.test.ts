@@ -6,6 +6,7 @@ import { loadUser } from '../../src/directory/index.ts';
 import { type InstanceContext, withPrincipal } from '../../src/tenancy/index.ts';
 import { createAdministrator, createMember, createUnit, signAccessToken, type Unit } from '../support/administrators.ts';
 import { grantOwnApis } from '../support/api-server.ts';
+import { createBrowser } from '../support/browser.ts';
 import { authorizeCode, createClient, password, startProtocolServer } from '../support/oidc.ts';
 import type { TestServer } from '../support/server.ts';
 import { wideLimits } from '../support/world.ts';
@@ -142,6 +143,17 @@ describe('attack: admin.delegate-escalation: the help desk', () => {
     const others = takeOvers(target).filter(([, path]) => !/(unlock|sessions|setup-link)$/.test(path));
     expect(others.length).toBeGreaterThan(10);
     for (const [method, path, body] of others) expect([method, path, (await as(desk, method, path, body)).status]).toEqual([method, path, 403]);
+  });
+
+  it('has no link that outlives the promotion of its user', async () => {
+    const desk = await administrator('help-desk');
+    const target = await user();
+    const { url } = (await as(desk, 'POST', `/users/${target}/setup-link`)).body as { url: string };
+    const opens = async () => (await createBrowser(server.origin).request(url)).status;
+    expect(await opens()).toBe(303);
+    expect((await server.api('PUT', `/administrators/${target}/roles/owner`)).status).toBe(204);
+    expect(await opens()).toBeGreaterThanOrEqual(400);
+    expect((await as(desk, 'POST', `/users/${target}/setup-link`)).status).toBe(403);
   });
 
   it('does nothing of it to administrators, colleagues included, nor to itself', async () => {
