@@ -4,7 +4,8 @@
  */
 import { createInstanceCache, type InstanceCache } from '../core/cache.ts';
 import { type Core, perCore } from '../core/core.ts';
-import { instanceContext, type InstanceContext } from '../tenancy/index.ts';
+import type { InstanceContext } from '../tenancy/index.ts';
+import { createMembershipReader, type MembershipRow, readMembershipRows } from './membership-rows.ts';
 
 export interface OrganizationalUnitMembership {
   readonly id: string;
@@ -41,13 +42,14 @@ const idsInSignal = 180;
 const none: Memberships = { organizationalUnits: [], groups: [] };
 
 const stateOf = perCore((core): State => {
+  const reader = createMembershipReader(core);
   const state: State = {
     listeners: [],
     cache: createInstanceCache<Memberships>({
       signals: core.signals, channel: `${channel}.cache`, max: 20_000, ttlMs: 60_000,
       load: async (instanceId, userId) => {
-        const context = await instanceContext(core, instanceId);
-        return context && readMemberships(context, userId);
+        const rows = await reader.read({ instanceId, userId });
+        return rows && toMemberships(rows);
       },
     }),
   };
@@ -90,37 +92,16 @@ function forget({ cache, listeners }: State, instanceId: string, userIds: readon
   }
 }
 
-interface Row { kind: 'unit' | 'group'; id: string; name: string; detail: string | null; isPrimary: boolean }
-
 /** Reads past the cache: within a transaction, for what that has written. */
 export async function readMemberships(context: InstanceContext, userId: string): Promise<Memberships> {
-  const instanceId = context.instance.id;
-  const rows = await context.db.$queryRaw<Row[]>`
-    WITH RECURSIVE "reached" AS (
-        SELECT "groupId", NULL::text AS "through" FROM "GroupMember" WHERE "instanceId" = ${instanceId} AND "userId" = ${userId}
-      UNION
-        SELECT "nesting"."groupId", COALESCE("reached"."through", "reached"."groupId")
-          FROM "reached" JOIN "GroupNesting" AS "nesting" ON "nesting"."instanceId" = ${instanceId} AND "nesting"."childGroupId" = "reached"."groupId"
-    )
-    SELECT 'unit' AS "kind", "unit"."id", "unit"."name", "unit"."path" AS "detail", "member"."isPrimary"
-      FROM "OrganizationalUnitMember" AS "member"
-      JOIN "OrganizationalUnit" AS "unit" ON "unit"."instanceId" = "member"."instanceId" AND "unit"."id" = "member"."organizationalUnitId"
-     WHERE "member"."instanceId" = ${instanceId} AND "member"."userId" = ${userId}
-    UNION ALL
-    SELECT 'unit', "id", "name", "path", true FROM "OrganizationalUnit"
-     WHERE "instanceId" = ${instanceId} AND "id" = 'ou_root'
-       AND EXISTS (SELECT 1 FROM "User" WHERE "instanceId" = ${instanceId} AND "id" = ${userId})
-       AND NOT EXISTS (SELECT 1 FROM "OrganizationalUnitMember" WHERE "instanceId" = ${instanceId} AND "userId" = ${userId})
-    UNION ALL
-    SELECT 'group', "id", "name", "through", false FROM (
-      SELECT DISTINCT ON ("reached"."groupId") "group"."id", "group"."name", "reached"."through"
-        FROM "reached" JOIN "Group" AS "group" ON "group"."instanceId" = ${instanceId} AND "group"."id" = "reached"."groupId"
-       ORDER BY "reached"."groupId", "reached"."through" NULLS FIRST
-    ) AS "groups"
-    ORDER BY 1, 2`;
+  return toMemberships(await readMembershipRows(context, userId));
+}
+
+function toMemberships(rows: readonly MembershipRow[]): Memberships {
+  const sorted = rows.toSorted((left, right) => (left.id < right.id ? -1 : 1));
   return {
-    organizationalUnits: rows.filter(({ kind }) => kind === 'unit').map(({ id, name, detail, isPrimary }) => ({ id, name, path: pathIds(detail ?? ''), isPrimary })),
-    groups: rows.filter(({ kind }) => kind === 'group').map(({ id, name, detail }) => ({ id, name, ...(detail !== null && { through: detail }) })),
+    organizationalUnits: sorted.filter(({ kind }) => kind === 'unit').map(({ id, name, detail, isPrimary }) => ({ id, name, path: pathIds(detail ?? ''), isPrimary })),
+    groups: sorted.filter(({ kind }) => kind === 'group').map(({ id, name, detail }) => ({ id, name, ...(detail !== null && { through: detail }) })),
   };
 }
 

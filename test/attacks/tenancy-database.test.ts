@@ -13,7 +13,7 @@ import { readSources, type SourceFile } from './test-files.ts';
  * - the event log's seals, partitions and readers, which work behind all instances,
  * - the first start and the operator's commands, which are for no instance.
  */
-const mayBeUnscoped = [/^src\/core\//, /^src\/tenancy\//, /^src\/protocols\/oidc\/adapter\.ts$/, /^src\/authentication\/session-rows\.ts$/, /^src\/access\/application-roles\/(effective-rows|stalled-batches)\.ts$/, /^src\/directory\/groups\/stalled-runs\.ts$/, /^src\/events\/(seal|anchors|partitions|readers|verify|resign|chain-head|stored-event)\.ts$/, /^src\/bootstrap\//, /^src\/operator(\/|\.ts$)/];
+const mayBeUnscoped = [/^src\/core\//, /^src\/tenancy\//, /^src\/protocols\/oidc\/adapter\.ts$/, /^src\/authentication\/session-rows\.ts$/, /^src\/access\/application-roles\/(effective-rows|stalled-batches)\.ts$/, /^src\/directory\/(membership-rows|groups\/stalled-runs)\.ts$/, /^src\/events\/(seal|anchors|partitions|readers|verify|resign|chain-head|stored-event)\.ts$/, /^src\/bootstrap\//, /^src\/operator(\/|\.ts$)/];
 
 /** Tables that lie outside of all instances. */
 const outside = new Set(['Instance', 'ServerRecord', 'Plan', '_prisma_migrations', 'PosternMigration']);
