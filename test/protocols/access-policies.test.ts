@@ -48,7 +48,7 @@ describe('sign-in', () => {
     expect([page.url.includes('code='), page.text.includes('do not let you open this application now')]).toEqual([false, true]);
     const events = await denials();
     expect(events.length).toBe(before + 1);
-    expect(events[0]).toMatchObject({ reason: 'access_policy', applicationId: client.application.id, policy: { id, name: 'Closed today' } });
+    expect(events[0]).toMatchObject({ reason: 'access_policy', applicationId: client.application.id, policy: { id, name: 'Closed today', because: 'it is about everybody' } });
   });
 
   it('is judged only once the person has shown who they are: before that nobody learns of a policy', async () => {

@@ -39,8 +39,8 @@ const allPolicies: fc.Arbitrary<Policy> = fc.record({
   freshProof: fc.boolean(),
   reachable: fc.subarray([...levels]),
   access: fc.constantFrom<Policy['access']>(
-    { decision: 'allow', policy: undefined, secondFactor: undefined }, { decision: 'deny', policy: undefined, secondFactor: undefined },
-    { decision: 'second_factor', policy: undefined, secondFactor: { methods: ['totp', 'webauthn'], intervalSeconds: 3_600 } }),
+    { decision: 'allow', policy: undefined, because: '', secondFactor: undefined }, { decision: 'deny', policy: undefined, because: '', secondFactor: undefined },
+    { decision: 'second_factor', policy: undefined, because: '', secondFactor: { methods: ['totp', 'webauthn'], intervalSeconds: 3_600 } }),
   secondFactorOffered: fc.boolean(),
   consent: fc.option(fc.record({ always: fc.boolean(), asked: consents }), { nil: undefined }),
 });
@@ -89,8 +89,8 @@ const proven = (proof: Partial<Proof> = {}): Proof => ({
 const signedIn: Facts = {
   flowId: 'flow_1', purpose: 'sign_in', now, browserId: 'brow_1', identifier: 'alice', user: { id: 'user_1', username: 'alice', state: 'usable' },
   proofs: [proven()], session: undefined, application: { enabled: true, assigned: true, openFromHere: true }, passwordChange: undefined, newPasswordChosen: false, consent: undefined, allowed: false };
-const noPolicy: Policy['access'] = { decision: 'allow', policy: undefined, secondFactor: undefined };
-const totp: Policy['access'] = { decision: 'second_factor', policy: undefined, secondFactor: { methods: ['totp'], intervalSeconds: 3_600 } };
+const noPolicy: Policy['access'] = { decision: 'allow', policy: undefined, because: '', secondFactor: undefined };
+const totp: Policy['access'] = { decision: 'second_factor', policy: undefined, because: '', secondFactor: { methods: ['totp'], intervalSeconds: 3_600 } };
 const code = (change: Partial<Proof> = {}) => proven({ method: 'totp', authenticator: 'cred_1', categories: ['possession'], amr: ['otp'], ...change });
 const open: Policy = { level: undefined, maxAge: undefined, freshProof: false, reachable: ['urn:postern:acr:single'], consent: undefined, access: noPolicy, secondFactorOffered: false };
 const asked = { scopes: ['profile'], claims: [], resources: {} };
@@ -107,7 +107,7 @@ describe('what a flow requires', () => {
     ['an account that is not disabled', { user: { id: 'user_1', username: 'alice', state: 'disabled' } }, {}, { kind: 'denied', reason: 'account_disabled', error: 'access_denied' }],
     ['an assignment', { application: { enabled: true, assigned: false, openFromHere: true } }, {}, { kind: 'denied', reason: 'not_assigned', error: 'access_denied' }],
     ['a network that the application is open from', { application: { enabled: true, assigned: true, openFromHere: false } }, {}, { kind: 'denied', reason: 'network_zone', error: 'access_denied' }],
-    ['no policy against it', {}, { access: { ...noPolicy, decision: 'deny', policy: { id: 'policy_1', name: 'Nobody', priority: 1 } } }, { kind: 'denied', reason: 'access_policy', error: 'access_denied', policy: { id: 'policy_1', name: 'Nobody' } }],
+    ['no policy against it', {}, { access: { ...noPolicy, decision: 'deny', policy: { id: 'policy_1', name: 'Nobody', priority: 1 }, because: 'it is about everybody' } }, { kind: 'denied', reason: 'access_policy', error: 'access_denied', policy: { id: 'policy_1', name: 'Nobody', because: 'it is about everybody' } }],
     ['the second factor of a policy, which nobody can show here', {}, { access: totp }, { kind: 'denied', reason: 'level_unreachable', error: 'unmet_authentication_requirements' }],
     ['the second factor of a policy', {}, { access: totp, secondFactorOffered: true }, { kind: 'step', step: 'second_factor' }],
     ['no more once it was shown', { proofs: [proven(), code()] }, { access: totp }, { kind: 'complete' }],

@@ -40,7 +40,7 @@ export interface Policy {
   /** Levels that the methods offered here can lead to, given what is proven. */
   readonly reachable: readonly Level[];
   /** What the access policies say of this person, application and address. */
-  readonly access: Pick<AccessDecision, 'decision' | 'policy' | 'secondFactor'>;
+  readonly access: Pick<AccessDecision, 'decision' | 'policy' | 'because' | 'secondFactor'>;
   /** Whether one of the methods of its second factor is offered here. */
   readonly secondFactorOffered: boolean;
   /** Undefined: no consent is needed (a first-party application, or none). */

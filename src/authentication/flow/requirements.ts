@@ -15,8 +15,8 @@ export interface Denied {
   readonly kind: 'denied';
   readonly reason: DenialReason;
   readonly error: 'access_denied' | 'unmet_authentication_requirements';
-  /** The access policy that denied; for the log. */
-  readonly policy?: { readonly id: string; readonly name: string };
+  /** The access policy that denied, and why; for the log. */
+  readonly policy?: { readonly id: string | null; readonly name: string | null; readonly because: string };
 }
 
 export type DenialReason = 'account_disabled' | 'account_locked' | 'account_expired' | 'account_pending' | 'application_disabled' | 'not_assigned'
@@ -59,7 +59,7 @@ const application: Requirement = {
     if (!facts.application.enabled) return denied('application_disabled');
     if (!facts.application.openFromHere) return denied('network_zone');
     if (!facts.application.assigned) return denied('not_assigned');
-    return access.decision === 'deny' ? { ...denied('access_policy'), ...(access.policy && { policy: { id: access.policy.id, name: access.policy.name } }) } : met;
+    return access.decision === 'deny' ? { ...denied('access_policy'), policy: { id: access.policy?.id ?? null, name: access.policy?.name ?? null, because: access.because } } : met;
   },
 };
 

@@ -51,7 +51,7 @@ export async function loadSituation(context: InstanceContext, flow: FlowState, p
   return { flow, facts, policy: policyOf(context, flow, application, facts, access), user, application, session };
 }
 
-const noPolicy = { decision: 'allow', policy: undefined, secondFactor: undefined } as const;
+const noPolicy = { decision: 'allow', policy: undefined, because: '', secondFactor: undefined } as const;
 
 /** What the access policies say, given what is proven so far. */
 function judge(context: InstanceContext, facts: Facts, application: Application, userId: string): Promise<AccessDecision> {
