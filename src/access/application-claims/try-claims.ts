@@ -16,7 +16,7 @@ export async function tryClaims(context: InstanceContext, applicationId: string,
   const roleMapping = asked.roleMapping === undefined ? saved.roleMapping : asked.roleMapping;
   const claims = asked.claims === undefined ? saved.claims : (await checkClaims(context, { roleMapping: null, claims: asked.claims })).claims;
   const settings = knownClaims({ roleMapping, claims });
-  const facts = new ClaimFacts(context, application, userId, settings);
+  const facts = new ClaimFacts(context, application, userId, settings, 'now');
   const { user = {}, roles = [], groups = [], application: seen = {} } = await facts.variables() ?? {};
 
   const tokens: Record<TokenKind, Record<string, unknown>> = { id_token: {}, userinfo: {}, access_token: {} };

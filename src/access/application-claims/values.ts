@@ -5,7 +5,7 @@ import type { InstanceContext } from '../../tenancy/index.ts';
 import { effectiveRoles } from '../application-roles/effective-roles.ts';
 import type { TokenKind } from './schemas.ts';
 import { type Claim, findClaims, type KnownClaims } from './settings.ts';
-import { type ClaimApplication, compileClaim, compileRoleMapping, visibleUser } from './variables.ts';
+import { type ClaimApplication, compileClaim, compileRoleMapping, type Freshness, visibleUser } from './variables.ts';
 
 /** Characters of a claim in JSON: a token has to fit into headers and databases of others. */
 const longestInToken = 8_192;
@@ -25,7 +25,7 @@ export async function applicationClaims(context: InstanceContext, application: C
   for (const claim of claims) {
     const outcome = await evaluateClaim(claim, facts);
     if (outcome.ok && (JSON.stringify(outcome.value) as string | undefined ?? '').length <= longest) values[claim.name] = outcome.value;
-    else if (outcome.ok || outcome.error.message !== noValue) context.core.log.warn({ instanceId: context.instance.id, applicationId: application.id, claim: claim.name, reason: outcome.ok ? 'too long' : outcome.error.message }, 'A claim was left out of a token');
+    else if (outcome.ok || outcome.error.message !== noValue) context.core.log.debug({ instanceId: context.instance.id, applicationId: application.id, claim: claim.name, reason: outcome.ok ? 'too long' : outcome.error.message }, 'A claim was left out of a token');
   }
   return values;
 }
@@ -39,13 +39,15 @@ export class ClaimFacts {
   readonly #context: InstanceContext;
   readonly #userId: string;
   readonly #settings: KnownClaims;
+  readonly #freshness: Freshness;
   #memberships: Promise<Memberships> | undefined;
   #user: Promise<ExpressionUser | undefined> | undefined;
   #roles: Promise<readonly string[]> | undefined;
   #mapped: Promise<ExpressionResult> | undefined;
 
-  constructor(context: InstanceContext, application: ClaimApplication, userId: string, settings: KnownClaims) {
+  constructor(context: InstanceContext, application: ClaimApplication, userId: string, settings: KnownClaims, freshness: Freshness = 'kept') {
     this.application = application;
+    this.#freshness = freshness;
     this.#context = context;
     this.#userId = userId;
     this.#settings = settings;
@@ -56,7 +58,7 @@ export class ClaimFacts {
   }
 
   user(): Promise<ExpressionUser | undefined> {
-    return this.#user ??= this.memberships().then((memberships) => visibleUser(this.#context, this.#userId, memberships));
+    return this.#user ??= visibleUser(this.#context, this.#userId, this.#freshness);
   }
 
   /** Keys of the roles in effect. */
