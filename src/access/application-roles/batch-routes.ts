@@ -71,10 +71,13 @@ async function upload(app: FastifyInstance): Promise<void> {
       response: answers({ 202: batchSchema }),
     },
     config: { access: manage, takesGzip: true },
-  }, async ({ instanceContext: context, params: { applicationId }, query, headers, body }, reply) => {
+  }, async ({ instanceContext: context, params: { applicationId }, query, headers, body, raw }, reply) => {
+    // A refusal leaves the rest of the body unread: another request on this connection would wait behind it for ever.
+    reply.header('connection', 'close');
     await loadApplication(context, applicationId);
     if (!(body instanceof Readable)) throw batchUnreadable('Send the lines as application/x-ndjson.');
     const batch = await receiveBatch(context, applicationId, query.operation, { body, gzip: headers['content-encoding'] === 'gzip' });
+    if (raw.complete) reply.removeHeader('connection');
     return reply.code(202).header('location', `${context.instance.issuer}/api/v1/ciam/applications/${applicationId}/role-batches/${batch.id}`).send(viewBatch(batch));
   });
 }

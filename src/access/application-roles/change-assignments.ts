@@ -9,7 +9,7 @@ import { announceRoles, forgetRoles } from './effective-roles.ts';
 import { type AssignmentChange, assignmentEvents, type Terms } from './events.ts';
 import { isFailure, noRole, resolveRoles, resolveSubjects, type RoleName, type RowFailure, type Subject } from './resolve.ts';
 import type { Operation, Row } from './rows.ts';
-import { comparePairs, deletePairs, inOrder, insertPairs, lockReplacing, nameOfPair, type Pair, readOwn, readPairs, type StoredAssignment, updatePairs } from './write.ts';
+import { comparePairs, inOrder, insertPairs, lockReplacing, nameOfPair, type Pair, readOwn, readPairs, removePairs, type StoredAssignment, updatePairs } from './write.ts';
 
 export interface RowResult {
   readonly failure?: RowFailure;
@@ -38,7 +38,7 @@ export interface ChangeOptions {
 
 interface Plan { readonly row: RowResult; readonly subject: Subject; readonly pairs: readonly Pair[] }
 
-/** What one kind of operation found to do. */
+/** What one kind of operation found to do; but for updates, and unless it is a dry run, it is done by then. */
 interface Work { readonly insert: readonly Pair[]; readonly update: readonly { pair: Pair; before: Terms }[]; readonly remove: readonly StoredAssignment[] }
 
 /** @throws nothing for rows that do not fit: their result says why */
@@ -49,11 +49,8 @@ export async function changeAssignments(tx: InstanceContext, applicationId: stri
   const subjects = await resolveSubjects(tx, rows, { lock });
   const { results, plans } = plan(rows, roles, subjects);
   const work = operation === 'assign' ? { ...await findAssigned(tx, lastOfEach(plans), !lock), remove: [] }
-    : operation === 'revoke' ? await findRevoked(tx, plans, lock) : await findReplaced(tx, applicationId, plans, lock);
-  if (!options.dryRun) {
-    await updatePairs(tx, work.update.map(({ pair }) => pair));
-    await deletePairs(tx, work.remove);
-  }
+    : operation === 'revoke' ? await findRevoked(tx, plans, !lock) : await findReplaced(tx, applicationId, plans, !lock);
+  if (!options.dryRun) await updatePairs(tx, work.update.map(({ pair }) => pair));
   const changes = changesOf(work, rolesById(roles, await loadFurther(tx, applicationId, roles, work.remove)));
   report(changes, plans);
   if (!options.dryRun && changes.length > 0) {
@@ -114,16 +111,17 @@ async function findAssigned(tx: InstanceContext, wanted: readonly Pair[], dryRun
   return { insert, update };
 }
 
-async function findRevoked(tx: InstanceContext, plans: readonly Plan[], lock: boolean): Promise<Work> {
-  return { insert: [], update: [], remove: await readPairs(tx, lastOfEach(plans), { lock }) };
+async function findRevoked(tx: InstanceContext, plans: readonly Plan[], dryRun: boolean): Promise<Work> {
+  const named = lastOfEach(plans).map(({ role, subject }) => ({ roleId: role.id, subjectId: subject.id }));
+  return { insert: [], update: [], remove: dryRun ? await readPairs(tx, named) : await removePairs(tx, named) };
 }
 
-async function findReplaced(tx: InstanceContext, applicationId: string, plans: readonly Plan[], lock: boolean): Promise<Work> {
+async function findReplaced(tx: InstanceContext, applicationId: string, plans: readonly Plan[], dryRun: boolean): Promise<Work> {
   const last = [...new Map(plans.map((each) => [each.subject.id, each])).values()];
   const wanted = lastOfEach(last);
   const names = new Set(wanted.map(({ name }) => name));
-  const own = await readOwn(tx, applicationId, last.map(({ subject }) => subject), { lock });
-  return { ...await findAssigned(tx, wanted, !lock), remove: own.filter((row) => !names.has(nameOfPair(row.roleId, row.subjectId))) };
+  const surplus = (await readOwn(tx, applicationId, last.map(({ subject }) => subject))).filter((row) => !names.has(nameOfPair(row.roleId, row.subjectId)));
+  return { ...await findAssigned(tx, wanted, dryRun), remove: dryRun ? surplus : await removePairs(tx, surplus) };
 }
 
 /** Roles that are taken away without having been named. */

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { InstanceContext } from '../../tenancy/index.ts';
 import { startTestServer, type TestServer } from '../../../test/support/server.ts';
 import { effectiveRoles, effectiveRolesOfMany } from './effective-roles.ts';
+import { removeEndedAssignments } from './ended-assignments.ts';
 import { makeApplication, makeGroup, makeUnit, makeUsers, putInUnit } from './testing/fixtures.ts';
 
 let server: TestServer;
@@ -145,5 +146,18 @@ describe('effective roles', () => {
     expect((await server.api('DELETE', `/applications/${application}`)).status).toBe(204);
     expect(await count()).toBe(0);
     await expect.poll(async () => (await effectiveRoles(context, application, another)).length, { timeout: 1_000 }).toBe(0);
+  });
+});
+
+describe('assignments that have ended', () => {
+  it('are cleared away a day later, with their event', async () => {
+    const users = (await makeUsers(context, 2)).map(({ id }) => id);
+    const role = await makeRole('ended');
+    await give(role, users[0] ?? '', { expiresAt: new Date(Date.now() - 90_000_000).toISOString() });
+    await give(role, users[1] ?? '', { expiresAt: new Date(Date.now() - 1_000).toISOString() });
+    await removeEndedAssignments(context);
+    expect((await context.db.applicationRoleAssignment.findMany({ where: { roleId: role } })).map(({ subjectId }) => subjectId)).toEqual([users[1]]);
+    const { items } = (await server.api('GET', `/events?subjectId=${users[0] ?? ''}`)).body as { items: { type: string }[] };
+    expect(items.map(({ type }) => type)).toEqual(['application_role.revoked', 'application_role.assigned']);
   });
 });

@@ -1,7 +1,7 @@
 import { append } from '../../events/index.ts';
 import type { InstanceContext } from '../../tenancy/index.ts';
 import { assignmentEvents } from './events.ts';
-import { deletePairs } from './write.ts';
+import { removePairs } from './write.ts';
 
 /** How long an assignment that has ended stays: it has no effect, and can still be given a new end. */
 const keptMs = 86_400_000;
@@ -22,7 +22,7 @@ function removeSome(context: InstanceContext): Promise<number> {
       WHERE a."instanceId" = ${tx.instance.id} AND a."expiresAt" < ${new Date(tx.now().getTime() - keptMs)}::timestamptz
       LIMIT ${batchRows} FOR UPDATE OF a SKIP LOCKED`;
     if (ended.length === 0) return 0;
-    await deletePairs(tx, ended);
+    await removePairs(tx, ended);
     await append(tx, ...assignmentEvents(ended.map(({ roleId, key, applicationId, subjectId, expiresAt, withDescendants }) =>
       ({ kind: 'revoked', role: { id: roleId, key, applicationId }, subjectId, before: { expiresAt, withDescendants } }))));
     return ended.length;

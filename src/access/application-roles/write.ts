@@ -57,16 +57,33 @@ export async function comparePairs(context: InstanceContext, pairs: readonly Pai
 }
 
 /** What is stored of these pairs. */
-export async function readPairs(context: InstanceContext, pairs: readonly Pair[], { lock }: { lock: boolean }): Promise<StoredAssignment[]> {
+export async function readPairs(context: InstanceContext, pairs: readonly { roleId: string; subjectId: string }[]): Promise<StoredAssignment[]> {
   if (pairs.length === 0) return [];
   return context.db.$queryRaw<StoredAssignment[]>`
-    SELECT a."roleId", a."subjectId", a."expiresAt", a."withDescendants" FROM ${tableOf(pairs)}
-    JOIN "ApplicationRoleAssignment" a ON a."instanceId" = ${context.instance.id} AND a."roleId" = w."role" AND a."subjectId" = w."subject"
-    ORDER BY a."roleId", a."subjectId" ${lock ? Prisma.sql`FOR UPDATE OF a` : Prisma.empty}`;
+    SELECT a."roleId", a."subjectId", a."expiresAt", a."withDescendants" FROM ${namesOf(pairs)}
+    JOIN "ApplicationRoleAssignment" a ON a."instanceId" = ${context.instance.id} AND a."roleId" = w."role" AND a."subjectId" = w."subject"`;
 }
 
+/** Deletes those that are there, and returns them. */
+export async function removePairs(tx: InstanceContext, pairs: readonly { roleId: string; subjectId: string }[]): Promise<StoredAssignment[]> {
+  if (pairs.length === 0) return [];
+  return tx.db.$queryRaw<StoredAssignment[]>`
+    WITH held AS MATERIALIZED (
+      SELECT a."roleId", a."subjectId" FROM ${namesOf(pairs)}
+      JOIN "ApplicationRoleAssignment" a ON a."instanceId" = ${tx.instance.id} AND a."roleId" = w."role" AND a."subjectId" = w."subject"
+      ORDER BY a."roleId", a."subjectId" FOR UPDATE OF a
+    )
+    DELETE FROM "ApplicationRoleAssignment" a USING held
+    WHERE a."instanceId" = ${tx.instance.id} AND a."roleId" = held."roleId" AND a."subjectId" = held."subjectId"
+    RETURNING a."roleId", a."subjectId", a."expiresAt", a."withDescendants"`;
+}
+
+/** As a table expression of columns role and subject. */
+const namesOf = (pairs: readonly { roleId: string; subjectId: string }[]) =>
+  Prisma.sql`unnest(${pairs.map(({ roleId }) => roleId)}::text[], ${pairs.map(({ subjectId }) => subjectId)}::text[]) AS w("role", "subject")`;
+
 /** All that these subjects themselves have of the application. */
-export async function readOwn(context: InstanceContext, applicationId: string, subjects: readonly Subject[], { lock }: { lock: boolean }): Promise<StoredAssignment[]> {
+export async function readOwn(context: InstanceContext, applicationId: string, subjects: readonly Subject[]): Promise<StoredAssignment[]> {
   const idsOf = (kind: Subject['kind']) => [...new Set(subjects.flatMap((subject) => (subject.kind === kind ? subject.id : [])))];
   const columns = [['userId', idsOf('user')], ['groupId', idsOf('group')], ['organizationalUnitId', idsOf('organizational_unit')]] as const;
   const stored: StoredAssignment[] = [];
@@ -75,8 +92,7 @@ export async function readOwn(context: InstanceContext, applicationId: string, s
     stored.push(...await context.db.$queryRaw<StoredAssignment[]>`
       SELECT a."roleId", a."subjectId", a."expiresAt", a."withDescendants" FROM "ApplicationRoleAssignment" a
       JOIN "ApplicationRole" r ON r."instanceId" = a."instanceId" AND r."id" = a."roleId" AND r."applicationId" = ${applicationId}
-      WHERE a."instanceId" = ${context.instance.id} AND a.${Prisma.raw(`"${column}"`)} = ANY (${ids}::text[])
-      ORDER BY a."roleId", a."subjectId" ${lock ? Prisma.sql`FOR UPDATE OF a` : Prisma.empty}`);
+      WHERE a."instanceId" = ${context.instance.id} AND a.${Prisma.raw(`"${column}"`)} = ANY (${ids}::text[])`);
   }
   return stored;
 }
@@ -88,14 +104,6 @@ export async function updatePairs(tx: InstanceContext, pairs: readonly Pair[]): 
     UPDATE "ApplicationRoleAssignment" a SET "expiresAt" = w."ends", "withDescendants" = w."deep",
       "createdAt" = CASE WHEN a."expiresAt" <= ${tx.now()}::timestamptz THEN ${tx.now()}::timestamptz ELSE a."createdAt" END
     FROM ${tableOf(pairs)} WHERE a."instanceId" = ${tx.instance.id} AND a."roleId" = w."role" AND a."subjectId" = w."subject"`;
-}
-
-/** Deletes stored pairs; the caller holds their locks. */
-export async function deletePairs(tx: InstanceContext, pairs: readonly { roleId: string; subjectId: string }[]): Promise<void> {
-  if (pairs.length === 0) return;
-  await tx.db.$executeRaw`
-    DELETE FROM "ApplicationRoleAssignment" a USING unnest(${pairs.map(({ roleId }) => roleId)}::text[], ${pairs.map(({ subjectId }) => subjectId)}::text[]) AS w("role", "subject")
-    WHERE a."instanceId" = ${tx.instance.id} AND a."roleId" = w."role" AND a."subjectId" = w."subject"`;
 }
 
 /** Until the transaction ends, no other one replaces roles of this application: each sees what the one before left. */

@@ -18,9 +18,11 @@ export async function makeUsers(context: InstanceContext, count: number, prefix 
     serial += 1;
     return { id: newId('user'), username: `${prefix}.${serial}`, email: `${prefix}.${serial}@example.com`, externalId: `E-${prefix}-${serial}` };
   });
-  await context.db.user.createMany({ data: users.map(({ id, username, email, externalId }) => ({
-    id, username, usernameKey: foldIdentifier(username), displayName: username, email, emailKey: foldIdentifier(email), emailVerified: true, externalId,
-  })) });
+  await context.db.$executeRaw`
+    INSERT INTO "User" ("instanceId", "id", "username", "usernameKey", "displayName", "email", "emailKey", "emailVerified", "externalId")
+    SELECT ${context.instance.id}, w.id, w.name, w.name_key, w.name, w.email, w.email_key, true, w.external_id
+    FROM unnest(${users.map(({ id }) => id)}::text[], ${users.map(({ username }) => username)}::text[], ${users.map(({ username }) => foldIdentifier(username))}::text[],
+      ${users.map(({ email }) => email)}::text[], ${users.map(({ email }) => foldIdentifier(email))}::text[], ${users.map(({ externalId }) => externalId)}::text[]) AS w(id, name, name_key, email, email_key, external_id)`;
   return users;
 }
 
