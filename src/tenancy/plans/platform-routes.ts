@@ -1,6 +1,7 @@
-/** `/platform/v1/plans` and the plan of an instance: for the operator of the server. */
+/** `/platform/v1/plans`, and plan, quotas and statements of an instance: for the operator of the server, who bills. */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
+import { z } from 'zod';
 import type { Core } from '../../core/core.ts';
 import type { RouteAccess } from '../../core/http/access.ts';
 import { answers, noContent } from '../../core/http/answers.ts';
@@ -11,8 +12,10 @@ import { instanceParams } from '../schemas.ts';
 import { type Assignment, assignPlan, readAssignment } from './assignment.ts';
 import { builtInPlans } from './plan.ts';
 import { createPlan, deletePlan, listPlanRows, readAnyPlan, updatePlan } from './plans.ts';
-import { assignmentSchema, assignPlanSchema, createPlanSchema, listPlansQuery, planPage, planParams, planSchema, updatePlanSchema } from './schemas.ts';
-import { viewPlan } from './view.ts';
+import { assignmentSchema, assignPlanSchema, createPlanSchema, listPlansQuery, listStatementsQuery, planPage, planParams, planSchema, quotasSchema, statementPage, statementParams, statementSchema, updatePlanSchema } from './schemas.ts';
+import { listStatements, readStatement } from './statements.ts';
+import { readQuotas } from './usage.ts';
+import { viewPlan, viewQuotas, viewStatement, viewStatements } from './view.ts';
 
 export interface PlanRoutesOptions {
   core: Core;
@@ -27,7 +30,8 @@ export async function planRoutes(app: FastifyInstance, { core, contextOf }: Plan
   const routes = app.withTypeProvider<ZodTypeProvider>();
   const tags = ['Platform'];
   const path = '/platform/v1/plans';
-  const ofInstance = '/platform/v1/instances/:instanceId/plan';
+  const instancePath = '/platform/v1/instances/:instanceId';
+  const ofInstance = `${instancePath}/plan`;
   const scope = 'platform/plans';
 
   routes.get(path, {
@@ -93,6 +97,21 @@ export async function planRoutes(app: FastifyInstance, { core, contextOf }: Plan
     const assignment = await assignPlan(await contextOf(request, request.params.instanceId), request.body.planId, request.headers['if-match']);
     return reply.header('etag', entityTag(assignment.version)).send(viewAssignment(assignment));
   });
+
+  routes.get(`${instancePath}/quotas`, {
+    schema: { operationId: 'listQuotasOfInstance', summary: 'What the plan of an instance allows and what is used', tags, params: instanceParams, response: answers({ 200: quotasSchema }) },
+    config: { access: read },
+  }, async (request) => viewQuotas(await readQuotas(await contextOf(request, request.params.instanceId))));
+
+  routes.get(`${instancePath}/statements`, {
+    schema: { operationId: 'listStatementsOfInstance', summary: 'List monthly statements of an instance, latest first', tags, params: instanceParams, querystring: listStatementsQuery, response: answers({ 200: statementPage }) },
+    config: { access: read },
+  }, async (request) => viewStatements(await listStatements(await contextOf(request, request.params.instanceId), request.query)));
+
+  routes.get(`${instancePath}/statements/:month`, {
+    schema: { operationId: 'getStatementOfInstance', summary: 'Read the statement of a month of an instance', tags, params: z.object({ ...instanceParams.shape, ...statementParams.shape }), response: answers({ 200: statementSchema }) },
+    config: { access: read },
+  }, async (request) => viewStatement(await readStatement(await contextOf(request, request.params.instanceId), request.params.month)));
 }
 
 const viewAssignment = ({ plan, since }: Assignment) => ({ plan: viewPlan(plan), since: since?.toISOString() ?? null });

@@ -148,6 +148,19 @@ describe('quotas and statements of an instance', () => {
     expect(items.find(({ quota }) => quota === 'requestsPerSecond')).toMatchObject({ used: null });
   });
 
+  it('are read by the operator for every instance', async () => {
+    const month = new Date().toISOString().slice(0, 7);
+    const path = '/platform/v1/instances/acme';
+    expect((await call('GET', `${path}/quotas`)).json).toMatchObject({ plan: { id: 'unlimited' } });
+    expect((await call('GET', `${path}/statements`)).json['items']).toEqual([expect.objectContaining({ month, status: 'provisional' })]);
+    expect((await call('GET', `${path}/statements/${month}`)).json).toMatchObject({ month, total: '0.00' });
+    for (const below of ['/quotas', '/statements', `/statements/${month}`]) {
+      expect((await call('GET', `/platform/v1/instances/nobody${below}`)).status).toBe(404);
+      expect((await server.api('GET', path + below)).status).toBe(401);
+      expect((await call('GET', path + below, undefined, {}, await tokenFor(['instance:manage']))).status).toBe(403);
+    }
+  });
+
   it('a statement of this month is provisional; of a month before the instance there is none', async () => {
     const month = new Date().toISOString().slice(0, 7);
     const list = await server.api('GET', '/t/default/api/v1/statements');

@@ -4,13 +4,13 @@ import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { Core } from '../../core/core.ts';
 import type { RouteAccess } from '../../core/http/access.ts';
 import { answers } from '../../core/http/answers.ts';
-import { omit } from '../../core/omit.ts';
 import { closeMonths } from './close-months.ts';
 import { reconcileAll, reconcileById, reconcileJob } from './reconcile.ts';
 import { listStatementsQuery, quotasSchema, statementPage, statementParams, statementSchema } from './schemas.ts';
-import { listStatements, readStatement, type Statement } from './statements.ts';
+import { listStatements, readStatement } from './statements.ts';
 import { readQuotas } from './usage.ts';
 import { usageMeter } from './usage-meter.ts';
+import { viewQuotas, viewStatement, viewStatements } from './view.ts';
 
 const quotasAccess: RouteAccess = { credential: 'bearer', scope: 'quota:read', permission: 'tenancy.quotas.read' };
 const statementsAccess: RouteAccess = { credential: 'bearer', scope: 'quota:read', permission: 'tenancy.statements.read' };
@@ -22,18 +22,12 @@ export async function quotaRoutes(app: FastifyInstance, { core }: { core: Core }
   routes.get('/api/v1/quotas', {
     schema: { operationId: 'listQuotas', summary: 'What the plan allows and what is used', tags, response: answers({ 200: quotasSchema }) },
     config: { access: quotasAccess },
-  }, async ({ instanceContext: context }) => {
-    const { plan: { id, name, currency }, items } = await readQuotas(context);
-    return { plan: { id, name, currency }, items, next: null };
-  });
+  }, async ({ instanceContext: context }) => viewQuotas(await readQuotas(context)));
 
   routes.get('/api/v1/statements', {
     schema: { operationId: 'listStatements', summary: 'List monthly statements, latest first', tags, querystring: listStatementsQuery, response: answers({ 200: statementPage }) },
     config: { access: statementsAccess },
-  }, async ({ instanceContext: context, query }) => {
-    const { items, next } = await listStatements(context, query);
-    return { items: items.map((statement) => omit(viewStatement(statement), 'lines')), next };
-  });
+  }, async ({ instanceContext: context, query }) => viewStatements(await listStatements(context, query)));
 
   routes.get('/api/v1/statements/:month', {
     schema: { operationId: 'getStatement', summary: 'Read the statement of a month', tags, params: statementParams, response: answers({ 200: statementSchema }) },
@@ -45,6 +39,3 @@ export async function quotaRoutes(app: FastifyInstance, { core }: { core: Core }
   core.jobs.schedule('tenancy.close-months', '7 * * * *', () => closeMonths(core));
   app.addHook('onClose', () => usageMeter(core).stop());
 }
-
-const viewStatement = ({ plan: { id, name }, closedAt, lines, ...statement }: Statement) =>
-  ({ ...statement, plan: { id, name }, lines: [...lines], closedAt: closedAt?.toISOString() ?? null });
