@@ -1,5 +1,5 @@
 /** Administrators with a part of the rights, or in a part of the tree, at every way to more of either. */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { builtInResourceServers, createApplication, findApplicationByClientId, putResourceGrant } from '../../src/applications/index.ts';
 import { setPassword } from '../../src/authentication/index.ts';
 import { loadUser } from '../../src/directory/index.ts';
@@ -10,6 +10,9 @@ import { createBrowser } from '../support/browser.ts';
 import { authorizeCode, createClient, password, startProtocolServer } from '../support/oidc.ts';
 import type { TestServer } from '../support/server.ts';
 import { wideLimits } from '../support/world.ts';
+
+// Hundreds of requests in one test: on a busy machine they take their time.
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 });
 
 let server: TestServer;
 let context: InstanceContext;

@@ -3,7 +3,7 @@
  * docs/administrator-roles.md. A route that is not in the table, or answers otherwise, fails. Once the difference is what
  * was meant, write the table anew: npx vitest run test/attacks/role-matrix.test.ts -u
  */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type BuiltInRole, builtInRoleIds, builtInRoles, knownPermissions, managementScopes, permissionsOfBuiltIn, platformAudience, platformScopes } from '../../src/access/index.ts';
 import { findApplicationByClientId } from '../../src/applications/index.ts';
 import type { DeclaredRoute } from '../../src/core/http/access.ts';
@@ -13,6 +13,9 @@ import { grantOwnApis } from '../support/api-server.ts';
 import { smallestQueryOf } from '../support/schemas.ts';
 import { startTestServer, type TestServer } from '../support/server.ts';
 import { call, wideLimits } from '../support/world.ts';
+
+// Hundreds of requests in one test: on a busy machine they take their time.
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 });
 
 let server: TestServer;
 let context: InstanceContext;
@@ -74,7 +77,7 @@ describe('attack: admin.role-matrix', () => {
     }
     expect(rows.length).toBeGreaterThan(100);
     await expect(document(rows)).toMatchFileSnapshot('../../docs/administrator-roles.md');
-  }, 120_000);
+  });
 
   it('no route admits a user without a role, or with one that this version does not know', async () => {
     await context.db.administratorAssignment.create({ data: { userId: nobody, role: 'superuser' } });

@@ -1,12 +1,15 @@
 /** Secrets go in, and are shown once where they are made; after that nothing that can be read holds them. */
 import pg from 'pg';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { createAdministrator, signAccessToken } from '../support/administrators.ts';
 import { startProtocolServer } from '../support/oidc.ts';
 import { apiRoutes, bodyOf, managementRoutes, nameOf, requestRoute } from '../support/routes.ts';
 import { fieldsOf, schemaOf } from '../support/schemas.ts';
 import type { TestServer } from '../support/server.ts';
 import { createWorld, type World } from '../support/world.ts';
+
+// Hundreds of requests in one test: on a busy machine they take their time.
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 });
 
 let server: TestServer;
 let world: World;
@@ -35,7 +38,7 @@ beforeAll(async () => {
   const invitation = await world.api('POST', '/invitations', { email: 'secret.readback@example.com' });
   remember('an invitation', tokenIn(invitation.body['url']));
   for (const [from, value] of await storedSecrets()) remember(from, value);
-}, 60_000);
+});
 afterAll(() => server.close());
 
 const tokenIn = (url: unknown) => (typeof url === 'string' ? url.split('/').at(-1) : undefined);

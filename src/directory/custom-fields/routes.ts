@@ -11,7 +11,8 @@ import { customFieldNotFound } from './errors.ts';
 import { createCustomFieldSchema, customFieldIdSchema, customFieldPage, customFieldSchema, deleteCustomFieldQuery, updateCustomFieldSchema } from './schemas.ts';
 import { viewCustomField } from './view.ts';
 
-const read: RouteAccess = { credential: 'bearer', scope: 'user:read', permission: 'directory.users.read' };
+// The same for all users: who sees some of them sees what the fields are.
+const read: RouteAccess = { credential: 'bearer', scope: 'user:read', permission: 'directory.users.read', limit: 'organizational-units' };
 const manage: RouteAccess = { credential: 'bearer', scope: 'custom-field:manage', permission: 'directory.custom-fields.manage' };
 const params = z.object({ fieldId: customFieldIdSchema });
 
