@@ -79,6 +79,12 @@ export function removeRole(context: InstanceContext, userId: string, role: strin
   });
 }
 
+/** Those of the users who are administrators. */
+export async function administratorsAmong(tx: InstanceContext, userIds: readonly string[]): Promise<ReadonlySet<string>> {
+  const rows = await tx.db.administratorAssignment.findMany({ where: { userId: { in: [...userIds] } }, select: { userId: true } });
+  return new Set(rows.map(({ userId }) => userId));
+}
+
 /** An instance keeps an owner who can sign in: the last one is neither deleted, disabled nor locked, and does not expire. */
 export const keepLastOwner: UserClosing = (tx, before) => rejectLastOwner(tx, before.id);
 

@@ -12,7 +12,7 @@ import { applicationAccess } from './application-access/plugin.ts';
 import { applicationClaimRoutes } from './application-claims/routes.ts';
 import { applicationRoles } from './application-roles/plugin.ts';
 import { administratorPage, administratorParams, administratorSchema, assignAdministratorRoleSchema, listAdministratorsQuery } from './administrator-schemas.ts';
-import { type Assignment, assignRole, keepLastOwner, loadAssignment, removeRole } from './administrators.ts';
+import { administratorsAmong, type Assignment, assignRole, keepLastOwner, loadAssignment, removeRole } from './administrators.ts';
 import { rejectActingOnHigher, rejectScopesBeyondOwn } from './authority.ts';
 import { administratorNotFound } from './errors.ts';
 import { listAdministrators } from './list-administrators.ts';
@@ -26,8 +26,8 @@ const manage: RouteAccess = { credential: 'bearer', scope: 'administrator:manage
 export async function access(app: FastifyInstance, { core }: { core: Core }): Promise<void> {
   defineOwnApis(core);
   onUserGuarded(core, rejectActingOnHigher);
-  onUserClosing(core, (tx, before) => rejectActingOnHigher(tx, [before.id]));
-  onUserClosing(core, keepLastOwner);
+  onUserClosing(core, (tx, before) => rejectActingOnHigher(tx, [before.id]), administratorsAmong);
+  onUserClosing(core, keepLastOwner, administratorsAmong);
   onOwnScopesGiven(core, rejectScopesBeyondOwn);
   onOrganizationalUnitUse(core, async (tx, organizationalUnitId) => [{ kind: 'administrators limited to it', count: await tx.db.administratorLimit.count({ where: { organizationalUnitId } }) }]);
   await app.register(administrators, { prefix: '/api/v1/administrators' });

@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createInvitation, resendInvitation, revokeInvitation } from '../directory/invitations/invitations.ts';
-import { deleteUser, enableUser, findUserById, updateUser } from '../directory/index.ts';
+import { createInvitation, deleteUser, enableUser, findUserById, resendInvitation, revokeInvitation, updateUser } from '../directory/index.ts';
 import type { InstanceContext } from '../tenancy/index.ts';
 import { registerFlowOrigin } from './flow/origins.ts';
 import { invitationOrigin, openInvitationLink } from './invitation-links.ts';

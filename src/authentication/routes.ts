@@ -7,7 +7,7 @@ import { answers, noContent } from '../core/http/answers.ts';
 import { registerProofKinds } from '../core/proof-registry.ts';
 import { loadUser, onUserClosing, rejectChangeOutsideLimit, rejectOutsideLimit, type User } from '../directory/index.ts';
 import type { InstanceContext } from '../tenancy/index.ts';
-import { endSessionsOfClosedUser } from './closed-accounts.ts';
+import { endSessionsOfClosedUser, usersWithSessions } from './closed-accounts.ts';
 import { isFactorMethod } from './factors/index.ts';
 import { registerFlowOrigin } from './flow/origins.ts';
 import { invitationOrigin } from './invitation-links.ts';
@@ -31,7 +31,7 @@ export async function authentication(app: FastifyInstance, { core }: { core: Cor
   registerFlowOrigin(core, invitationOrigin);
   offerSecondFactors(core, secondFactorMethods.filter(isFactorMethod));
   core.jobs.schedule('authentication.purge', '*/10 * * * *', () => purgeAll(core));
-  onUserClosing(core, endSessionsOfClosedUser);
+  onUserClosing(core, endSessionsOfClosedUser, usersWithSessions);
   onAdministratorMade(core, voidSetupLinks);
   await app.register(sessions, { prefix: '/api/v1/sessions' });
   await app.register(ofUser, { prefix: '/api/v1/users/:userId' });

@@ -6,8 +6,8 @@ export { expressionUser, toExpressionUser, type ExpressionUser } from './user-ex
 export { loadCustomFields, type CustomField } from './custom-fields/definitions.ts';
 export { isUsable, viewUser, type User } from './user.ts';
 export { isUserUsable, onUserChanged } from './user-status.ts';
-export { acceptInvitation, findInvitationByToken, type OpenInvitation } from './invitations/invitations.ts';
-export { onUserClosing, type UserClosing } from './closing.ts';
+export { acceptInvitation, createInvitation, findInvitationByToken, resendInvitation, revokeInvitation, type OpenInvitation } from './invitations/invitations.ts';
+export { onUserClosing, type Concerned, type UserClosing } from './closing.ts';
 export { guardUsers, onUserGuarded, type UserGuard } from './guards.ts';
 export { beyondLimit, isWithinLimit, limitPathsOf, pathWithin, rejectChangeOutsideLimit, rejectOutsideLimit, rejectUnitOutsideLimit, unitsWithinLimit, usersWithinLimit, userWithinLimit } from './limits.ts';
 export { foldIdentifier, foldPhone } from './identifiers.ts';

@@ -232,4 +232,19 @@ describe('back-channel logout', () => {
     await until(() => received.some(({ path }) => path === '/deleted'));
     expect(decodeJwt(received.find(({ path }) => path === '/deleted')?.token ?? '')).toMatchObject({ sub: userId, sid });
   });
+
+  it('tells of users who are disabled or deleted by a bulk call, too', async () => {
+    const client = await createClient(context, { oidc: { backchannelLogoutUri: `${receiverUrl}/bulk` } });
+    for (const operation of ['disable', 'delete']) {
+      const signedIn = await authorizeCode(context, { client, parameters: { scope: 'openid offline_access', prompt: 'consent' } });
+      const { refresh_token: refreshToken } = (await exchange(issuer, signedIn)).body;
+      const { id: userId } = signedIn.person.user;
+      received.length = 0;
+      const bystander = (await server.api('POST', '/users', { username: `bystander-${operation}` })).body as { id: string };
+      expect((await server.api('POST', '/users/bulk', { rows: [{ operation, userId: bystander.id }, { operation, userId }] })).body).toMatchObject({ succeeded: 2 });
+      expect(await context.db.session.count({ where: { userId, endedAt: null } })).toBe(0);
+      expect((await post(issuer, 'token', { grant_type: 'refresh_token', refresh_token: String(refreshToken) }, client)).body['error']).toBe('invalid_grant');
+      await until(() => received.some(({ path }) => path === '/bulk'));
+    }
+  });
 });
