@@ -7,6 +7,7 @@ import { type Application, findApplicationByClientId, findResourceServer, grante
 import { perCore } from '../core/core.ts';
 import { isUserUsable } from '../directory/index.ts';
 import { type InstanceContext, type Principal, rejectOutsideManagementZones, signingAlgorithms, verificationKey } from '../tenancy/index.ts';
+import { mayOpenApplication } from './application-access/may-open.ts';
 import { networkRefused, tokenRefused } from './errors.ts';
 import { findKnownToken, rememberToken } from './known-tokens.ts';
 import { findRights, type Rights } from './rights.ts';
@@ -81,6 +82,7 @@ export async function loadPrincipal(context: InstanceContext, token: VerifiedTok
     return { application, principal: { kind: 'application', id: application.id, scopes } };
   }
   if (!await isUserUsable(context, token.subject)) throw tokenRefused('its user may not act, or is gone');
+  if (!await mayOpenApplication(context, application.id, token.subject)) throw tokenRefused('its application is not assigned to its user');
   if (token.sessionId !== undefined && !await isSessionLive(context, token.sessionId, token.subject)) throw tokenRefused('its session has ended');
   const rights = await findRights(context, token.subject);
   return {

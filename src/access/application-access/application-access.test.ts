@@ -231,6 +231,22 @@ describe('administrators', () => {
   });
 });
 
+it('ends the tokens for our own APIs, too', async () => {
+  const owner = await createAdministrator(context, 'access-owner', 'owner');
+  const token = await signAccessToken(context, server.clientId, { subject: owner });
+  const status = async () => (await server.api('GET', '/t/default/api/v1/users', undefined, { authorization: `Bearer ${token}` })).status;
+  const path = `/applications/${server.applicationId}/access`;
+  expect(await status()).toBe(200);
+  await api('PUT', path, { mode: 'assigned' });
+  expect(await status()).toBe(401);
+  await api('PUT', `${path}/assignments/${owner}`, {});
+  expect(await status()).toBe(200);
+  await api('DELETE', `${path}/assignments/${owner}`);
+  expect(await status()).toBe(401);
+  await api('PUT', path, { mode: 'everyone' });
+  expect(await status()).toBe(200);
+});
+
 it('is true of another server\'s change within a second', async () => {
   const replica = await server.replica();
   const there = await replica.context();
