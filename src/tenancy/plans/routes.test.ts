@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type ApiServer, startApiServer } from '../../../test/support/api-server.ts';
-import { createUser } from '../../directory/index.ts';
 import { createInstance } from '../instances.ts';
+import { takeQuota } from './counters.ts';
 
 let server: ApiServer;
 beforeAll(async () => {
@@ -113,7 +113,8 @@ describe('a new instance', () => {
     const { id: planId } = await newPlan({ quotas: { users: { limit: 0 } } });
     expect((await call('POST', '/platform/v1/instances', { id: 'planned', name: 'Planned', planId })).status).toBe(201);
     expect((await call('GET', '/platform/v1/instances/planned/plan')).json).toMatchObject({ plan: { id: planId } });
-    await expect(createUser(await server.context('planned'), { username: 'nobody' })).rejects.toMatchObject({ code: 'Quota.Exceeded' });
+    const context = await server.context('planned');
+    await expect(context.transaction((tx) => takeQuota(tx, 'users'))).rejects.toMatchObject({ code: 'Quota.Exceeded' });
     expect((await call('POST', '/platform/v1/instances', { id: 'unplanned', name: 'x', planId: 'plan_01k9v6z3x4p5q6r7s8t9v0w1x2' })).status).toBe(404);
     expect((await call('GET', '/platform/v1/instances/unplanned')).status).toBe(404);
   });

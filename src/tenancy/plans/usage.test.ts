@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Problem } from '../../core/errors.ts';
-import { takeForApplication } from '../../access/index.ts';
 import { type ApiServer, startApiServer } from '../../../test/support/api-server.ts';
 import type { InstanceContext } from '../context.ts';
 import { createInstance } from '../instances.ts';
@@ -8,7 +7,7 @@ import { assignPlan } from './assignment.ts';
 import { closeMonths, closeMonthsOf } from './close-months.ts';
 import { countSubject, countUse } from './monthly.ts';
 import { createPlan, updatePlan } from './plans.ts';
-import { takeWebhookCall } from './rates.ts';
+import { limitBucket, takeWebhookCall } from './rates.ts';
 import { listStatements, readStatement } from './statements.ts';
 import { readQuotas } from './usage.ts';
 import { usageMeter } from './usage-meter.ts';
@@ -152,13 +151,13 @@ describe('a monthly limit', () => {
 describe('rates', () => {
   it('an application is as fast as the plan allows, never faster than it asks for itself', async () => {
     const { context, planId } = await newInstance({ requestsPerSecond: { limit: 3 } });
-    const application = (id: string, own: number | null) => ({ id, rateLimitPerSecond: own, rateLimitBurst: own });
-    expect((await takeForApplication(context, application('app_a', null))).limit).toBe(3);
-    expect((await takeForApplication(context, application('app_b', 1_000))).limit).toBe(3);
-    expect((await takeForApplication(context, application('app_c', 2))).limit).toBe(2);
+    const bucket = (rate: number) => ({ ratePerSecond: rate, burst: rate });
+    expect(await limitBucket(context, bucket(100))).toEqual(bucket(3));
+    expect(await limitBucket(context, bucket(2))).toEqual(bucket(2));
     await updatePlan(await server.context(), planId, { quotas: complete({ requestsPerSecond: { limit: 5_000 } }) });
-    expect((await takeForApplication(context, application('app_d', 1_000))).limit).toBe(1_000);
-    expect((await takeForApplication(context, application('app_e', null))).limit).toBe(100);   // the settings' default
+    expect(await limitBucket(context, bucket(100))).toEqual(bucket(100));
+    await assignPlan(context, 'unlimited');
+    expect(await limitBucket(context, bucket(50_000))).toEqual(bucket(50_000));
   });
 
   it('webhook calls beyond the minute are dropped and counted, for each flow', async () => {

@@ -1,15 +1,14 @@
+/** Limits of what there can be, when many create at once. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createApplication, deleteApplication } from '../../applications/index.ts';
-import { Problem } from '../../core/errors.ts';
-import { createUser, deleteUser } from '../../directory/index.ts';
-import { type ApiServer, startApiServer } from '../../../test/support/api-server.ts';
-import { createInstance } from '../instances.ts';
-import type { InstanceContext } from '../context.ts';
-import { assignPlan } from './assignment.ts';
-import { releaseQuota, takeQuota } from './counters.ts';
-import { createPlan, updatePlan } from './plans.ts';
-import { reconcileInstance } from './reconcile.ts';
-import { readQuotas } from './usage.ts';
+import { createApplication, deleteApplication } from '../../src/applications/index.ts';
+import { Problem } from '../../src/core/errors.ts';
+import { createUser, deleteUser } from '../../src/directory/index.ts';
+import { type ApiServer, startApiServer } from '../support/api-server.ts';
+import { createInstance, type InstanceContext, releaseQuota, takeQuota } from '../../src/tenancy/index.ts';
+import { assignPlan } from '../../src/tenancy/plans/assignment.ts';
+import { createPlan, updatePlan } from '../../src/tenancy/plans/plans.ts';
+import { reconcileInstance } from '../../src/tenancy/plans/reconcile.ts';
+import { readQuotas } from '../../src/tenancy/plans/usage.ts';
 
 let server: ApiServer;
 let replica: ApiServer;
