@@ -12,6 +12,7 @@ export { loadPrincipal, verifyAccessToken, type VerifiedToken } from './bearer.t
 export { decideAccess, isJudged, type AccessRequest } from './policies/decide.ts';
 export type { AccessDecision } from './policies/evaluate.ts';
 export { offerSecondFactors } from './policies/guard.ts';
+export { suspendPolicies } from './policies/policies.ts';
 export { reportAccess } from './policies/report.ts';
 export { secondFactorMethods, type SecondFactorMethod } from './policies/schemas.ts';
 export { effectiveRoles, effectiveRolesOfMany, type EffectiveRole, type RoleReason } from './application-roles/effective-roles.ts';

@@ -40,7 +40,7 @@ async function run(settings: Record<string, string>, ...commandLine: string[]): 
 
 describe('help', () => {
   it('names every command, and a wrong one is answered with it', async () => {
-    for (const name of ['setup-link', 'verify-events', 'rotate-master-key', 'backup', 'restore']) expect((await run({}, 'help')).output).toContain(`\n  ${name}`);
+    for (const name of ['setup-link', 'open-access', 'verify-events', 'rotate-master-key', 'backup', 'restore']) expect((await run({}, 'help')).output).toContain(`\n  ${name}`);
     await expect(run({}, 'drop-everything')).rejects.toThrow('There is no command "drop-everything"');
     await expect(run({}, 'backup')).rejects.toThrow('npm run postern -- backup <file>');
     await expect(run({}, 'setup-link', '--nonsense', 'x')).rejects.toThrow(/nonsense.*Use it like this/s);
@@ -67,6 +67,22 @@ describe('setup-link', () => {
     const { output } = await run({}, 'setup-link', '--create', 'second-owner');
     expect(await openStatus(linkIn(output))).toBe(200);
     expect((await run({}, 'setup-link', '--user', 'second-owner')).code).toBe(0);
+  });
+});
+
+describe('open-access', () => {
+  it('lets those in again whom a zone or a default shut out, and keeps the policies', async () => {
+    const zone = (await server.api('POST', '/network-zones', { name: 'elsewhere', ipv4Cidrs: ['203.0.113.0/24'] })).body as { id: string };
+    const policy = (await server.api('POST', '/access-policies', { name: 'closed', priority: 1, effect: 'deny', condition: 'user.username == "nobody-else"' })).body as { id: string };
+    expect((await server.api('PATCH', '/settings?allowLockOut=true', { networkAccess: { managementZoneIds: [zone.id] } })).status).toBe(200);
+    await expect.poll(async () => (await server.api('GET', '/settings')).status, { timeout: 1_000 }).toBe(403);
+    const { code, output } = await run({}, 'open-access');
+    expect([code, output]).toEqual([0, expect.stringContaining('only reporting now: "closed"')]);
+    await expect.poll(async () => (await server.api('GET', '/settings')).status, { timeout: 2_000 }).toBe(200);
+    expect((await server.api('GET', `/access-policies/${policy.id}`)).body).toMatchObject({ status: 'report_only' });
+    const event = await server.core.database.event.findFirst({ where: { type: 'access_policy.updated', subjectId: policy.id }, orderBy: { sequence: 'desc' } });
+    expect(event?.actor).toEqual({ kind: 'operator' });
+    expect((await run({}, 'open-access')).output).toContain('no policy was enabled');
   });
 });
 

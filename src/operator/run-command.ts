@@ -3,6 +3,7 @@ import { OperatorError } from '../bootstrap/index.ts';
 import type { Config } from '../config.ts';
 import { apiClient } from './api-client.ts';
 import { backup } from './backup.ts';
+import { openAccess } from './open-access.ts';
 import { restore } from './restore.ts';
 import { rotateMasterKey } from './rotate-master-key.ts';
 import { setupLink } from './setup-link.ts';
@@ -32,6 +33,7 @@ export interface Command {
 
 const commands: Readonly<Record<string, Command>> = {
   'setup-link': setupLink,
+  'open-access': openAccess,
   'api-client': apiClient,
   'verify-events': verifyEvents,
   'rotate-master-key': rotateMasterKey,

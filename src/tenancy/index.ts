@@ -14,6 +14,7 @@ export { rotateSigningKeys, retireSigningKey } from './key-rotation.ts';
 export { missingForSignIn } from './readiness.ts';
 export { platform, type PlatformOptions } from './platform-routes.ts';
 export type { FirstAdministrator } from './schemas.ts';
+export { changeSettings } from './settings-change.ts';
 export { registerSettingsCheck, type SettingsCheck } from './settings-checks.ts';
 export { loadZones, onZonesChanged, readZones } from './network-zones/zone-cache.ts';
 export type { KnownZone, ZoneMap } from './network-zones/zone-map.ts';

@@ -64,6 +64,19 @@ export async function reorderPolicies(context: InstanceContext, priorities: read
   });
 }
 
+/** Lets every enabled policy only report: the operator's way back in. Returns those that were enabled. */
+export async function suspendPolicies(context: InstanceContext): Promise<AccessPolicy[]> {
+  return changing(context, async (tx) => {
+    const enabled = (await readPolicies(tx)).filter(({ status }) => status === 'enabled');
+    const changes: NewEvent[] = [];
+    for (const before of enabled) {
+      const row = await tx.db.accessPolicy.update({ where: key(tx, before.id), data: { status: 'report_only', version: before.version + 1, updatedAt: tx.now() } });
+      changes.push(events.policyUpdated(before, fromRow(row)));
+    }
+    return { result: enabled, events: changes };
+  });
+}
+
 /** Also a deletion can lock out: that of the policy which let owners in. @throws Problem 404, 409, 412 */
 export async function deletePolicy(context: InstanceContext, policyId: string, options: Change = {}): Promise<void> {
   await changing(context, async (tx) => {
