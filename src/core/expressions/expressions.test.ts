@@ -126,6 +126,18 @@ describe('an expression', () => {
 });
 
 describe('the type check', () => {
+  it('knows the variables of each declaration apart, also those of one name', () => {
+    const one = { variables: { user: { object: { name: 'string', inner: { object: { a: 'int' } } } } }, result: 'dyn' } as const;
+    const other = { variables: { user: { object: { age: 'int', inner: { object: { b: 'string' } } } } }, result: 'dyn' } as const;
+    for (let round = 0; round < 2; round += 1) {
+      expect(compileExpression('user.inner.a + 1', one).evaluate({ user: { name: 'x', inner: { a: 1 } } })).toEqual({ ok: true, value: 2 });
+      expect(compileExpression('user.inner.b + "1"', other).evaluate({ user: { age: 1, inner: { b: 'x' } } })).toEqual({ ok: true, value: 'x1' });
+      expect(() => compileExpression('user.age', one)).toThrow('No such key: age');
+      expect(() => compileExpression('user.name', other)).toThrow('No such key: name');
+      expect(() => compileExpression('user.inner.b', one)).toThrow('No such key: b');
+    }
+  });
+
   it.each<[string, ExpressionDeclaration['result'], Partial<ExpressionError>]>([
     ['user.emial == "x"', 'bool', { message: 'No such key: emial', hint: 'Did you mean "email"?', position: { line: 1, column: 6, offset: 5 } }],
     ['usr.email', 'string', { message: 'Unknown variable: usr', hint: 'Did you mean "user"?' }],
