@@ -20,8 +20,8 @@ export const longestLine = 8_192;
 /** Bytes of an upload, unpacked. */
 export const mostBytes = 512 * 1_048_576;
 export const mostUnfinished = 10;
-/** Bytes of a chunk, about: a transaction works one. */
-const chunkBytes = 1_048_576;
+/** Bytes of a chunk, about: a transaction works one, and lines may name many roles. */
+const chunkBytes = 131_072;
 
 export interface Upload { readonly body: Readable; readonly gzip: boolean }
 

@@ -44,7 +44,13 @@ export function workRoleBatches(core: Core): void {
   core.jobs.work(batchJob, async ({ instanceId, batchId }) => {
     const context = await instanceContext(core, instanceId, { principal: { kind: 'system' } });
     if (context) await workBatch(context, String(batchId));
-  }, { retryLimit: 10, retryDelaySeconds: 2, concurrency: 2 });
+  }, {
+    retryLimit: 10, retryDelaySeconds: 2, concurrency: 2,
+    onGivenUp: async ({ instanceId, batchId }) => {
+      const context = await instanceContext(core, instanceId, { principal: { kind: 'system' } });
+      await context?.transaction((tx) => failBatch(tx, String(batchId), 'It did not get on, however often it was tried; the log of the server says why.'));
+    },
+  });
   core.jobs.schedule('access.resume-role-batches', '* * * * *', () => resumeRoleBatches(core));
   core.jobs.schedule('access.purge-role-batches', '23 * * * *', () => forEachInstance(core, purgeBatches));
 }
@@ -58,6 +64,11 @@ export async function resumeRoleBatches(core: Core, { stalledFor = stalledSecond
     const context = await instanceContext(core, instanceId, { principal: { kind: 'system' } });
     if (context) await core.jobs.enqueue(context.db, batchJob, { instanceId, batchId: id }, { singletonKey: id });
   }
+}
+
+async function failBatch(tx: InstanceContext, batchId: string, reason: string): Promise<void> {
+  const batch = await lockBatch(tx, batchId);
+  if (batch?.status === 'waiting' || batch?.status === 'running') await finishBatch(tx, batch, 'failed', reason);
 }
 
 /** Uploads whose sender went away with the server, and finished batches after their time. */
