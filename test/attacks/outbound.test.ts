@@ -120,8 +120,8 @@ describe('attack: out.addresses', () => {
 
   it('every field that holds an address is one whose calls were tried, or that is never called', async () => {
     const called = ['jwksUri', 'backchannelLogoutUri', 'breachedListUrl'];
-    /** Opened by browsers, compared as text, or read by nobody. */
-    const neverCalled = ['redirectUris', 'postLogoutRedirectUris', 'allowedOrigins', 'initiateLoginUri', 'sectorIdentifierUri', 'homepageUri', 'termsLink', 'privacyLink', 'supportLink', 'introspectsResources'];
+    /** Opened by browsers, compared as text or number, or read by nobody. */
+    const neverCalled = ['redirectUris', 'postLogoutRedirectUris', 'allowedOrigins', 'initiateLoginUri', 'sectorIdentifierUri', 'homepageUri', 'termsLink', 'privacyLink', 'supportLink', 'introspectsResources', 'address'];
     const fields = server.app.declaredRoutes.flatMap((route) => fieldsOf(schemaOf(route, 'body'))).map(({ path }) => path.at(-1) ?? '').filter((name) => /ur[il]s?$|origins?$|link$|address|endpoint|host$|resources$/i.test(name) && !['addressPerSecond', 'addressBurst', 'failuresPerAddress', 'tokenEndpointAuthMethod'].includes(name));
     expect([...new Set(fields)].toSorted()).toEqual([...called, ...neverCalled].toSorted());
     const { status } = await server.api('POST', '/applications', { name: 'Sector', kind: 'web', oidc: { redirectUris: [redirectUri], subjectType: 'pairwise', sectorIdentifierUri: `https://localhost:${inside.port}/` } });
