@@ -19,10 +19,8 @@ import { foldSearchText } from './search-text.ts';
 import type { UserFilters } from './schemas.ts';
 import { likeText, userConditions } from './user-conditions.ts';
 
-/** Users read at a time; about a millisecond. */
-const sampleSize = 3_000;
-/** Samples of one request. */
-const mostSamples = 4;
+/** Users read at a time, one after the other; the first takes about a millisecond. */
+const [firstSample, secondSample] = [3_000, 9_000];
 /** With fewer in the first sample the whole of an instance holds few enough for the index. */
 const fewInSample = 3;
 /** Milliseconds that the index gets for all parts, and for one. */
@@ -56,13 +54,13 @@ function cut({ found, next }: Found, limit: number): Found {
 async function collect(context: InstanceContext, search: Search, from: Place, { limit, hasTrigram }: { limit: number; hasTrigram: boolean }): Promise<Found> {
   const found: Place[] = [];
   let place = from;
-  for (let samples = 1; samples <= mostSamples; samples += 1) {
-    found.push(...await readSample(context, search, place, limit - found.length));
+  for (const size of [firstSample, secondSample]) {
+    found.push(...await readSample(context, search, place, { size, limit: limit - found.length }));
     if (found.length >= limit) return { found };
-    const last = await endOfSample(context, place);
+    const last = await endOfSample(context, place, size);
     if (!last) return { found };
     place = last;
-    if (samples === 1 && found.length < fewInSample && hasTrigram) {
+    if (size === firstSample && found.length < fewInSample && hasTrigram) {
       const rest = await askIndex(context, search, place, limit - found.length);
       return { ...rest, found: [...found, ...rest.found] };
     }
@@ -71,22 +69,22 @@ async function collect(context: InstanceContext, search: Search, from: Place, { 
 }
 
 /** Those of the next few thousand users who match. Read in order, so it stops when there are enough. */
-async function readSample(context: InstanceContext, { pattern, conditions }: Search, from: Place, limit: number): Promise<Place[]> {
+async function readSample(context: InstanceContext, { pattern, conditions }: Search, from: Place, { size, limit }: { size: number; limit: number }): Promise<Place[]> {
   // LIMIT within keeps PostgreSQL from joining all users first.
   return context.db.$queryRaw<Place[]>`
     SELECT "sample"."searchShard" AS "shard", "sample"."id" FROM (
       SELECT "searchShard", "id", "searchText" FROM "User"
        WHERE "instanceId" = ${context.instance.id} AND "recycledAt" IS NULL AND ("searchShard", "id") > (${from.shard}, ${from.id})
-       ORDER BY "searchShard", "id" LIMIT ${sampleSize}) AS "sample"
+       ORDER BY "searchShard", "id" LIMIT ${size}) AS "sample"
      CROSS JOIN LATERAL (SELECT 1 FROM "User" AS "user" WHERE "user"."instanceId" = ${context.instance.id} AND "user"."id" = "sample"."id" AND ${conditions} LIMIT 1) AS "meets"
      WHERE "sample"."searchText" LIKE ${pattern} ORDER BY "sample"."searchShard", "sample"."id" LIMIT ${limit}`;
 }
 
 /** The last user of a sample; undefined when it reaches the end. */
-async function endOfSample(context: InstanceContext, from: Place): Promise<Place | undefined> {
+async function endOfSample(context: InstanceContext, from: Place, size: number): Promise<Place | undefined> {
   const [last] = await context.db.$queryRaw<Place[]>`
     SELECT "searchShard" AS "shard", "id" FROM "User" WHERE "instanceId" = ${context.instance.id} AND "recycledAt" IS NULL AND ("searchShard", "id") > (${from.shard}, ${from.id})
-     ORDER BY "searchShard", "id" LIMIT 1 OFFSET ${sampleSize - 1}`;
+     ORDER BY "searchShard", "id" LIMIT 1 OFFSET ${size - 1}`;
   return last;
 }
 
@@ -107,7 +105,7 @@ async function askIndex(context: InstanceContext, search: Search, from: Place, l
   }
   if (place !== from) return { found, next: place };
   // Not even one part in time: read on, a sample in each request.
-  return { found: await readSample(context, search, from, limit), ...await endOfSample(context, from).then((next) => next && { next }) };
+  return { found: await readSample(context, search, from, { size: secondSample, limit }), ...await endOfSample(context, from, secondSample).then((next) => next && { next }) };
 }
 
 /** What the trigram index finds; undefined when it did not come to an end in time. */
