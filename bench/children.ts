@@ -4,7 +4,7 @@ import path from 'node:path';
 
 export interface Child {
   readonly pid: number;
-  /** @throws Error with the child's own stack, or when the child ends or is silent for a minute */
+  /** @throws Error with the child's own stack, or when the child ends or is silent for five minutes */
   ask<Answer>(name: string, argument?: unknown): Promise<Answer>;
   /** Ends it: first by asking, after ten seconds by force. */
   stop(): Promise<void>;
@@ -12,7 +12,7 @@ export interface Child {
 
 interface Reply { readonly id: number; readonly answer?: unknown; readonly error?: string }
 
-const patienceMs = 120_000;
+const patienceMs = 300_000;
 
 /** Forks a file of this folder and waits until it is ready. */
 export async function startChild(file: string, argument: object = {}): Promise<Child> {

@@ -1,6 +1,6 @@
 /**
  * Measures Postern beside its yardstick and prints a table: `npm run bench`. Options: --rounds=4 --seconds=5
- * --only=<part of a name> (also "instances", "start"), --profile=<folder> (CPU profiles of the rounds). What is measured and how to read it: docs/performance.md.
+ * --only=<part of a name> (also "instances", "start"), --users=<number> (of an instance beside, in the same tables), --profile=<folder> (CPU profiles of the rounds). What is measured and how to read it: docs/performance.md.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { cpus, tmpdir } from 'node:os';
@@ -19,7 +19,7 @@ import { signEverybodyIn, type Target } from './targets.ts';
 /** Longer than any run; whatever hangs is ended then. */
 const longestMs = 30 * 60_000;
 
-const { values } = parseArgs({ options: { rounds: { type: 'string', default: '4' }, seconds: { type: 'string', default: '5' }, only: { type: 'string', default: '' }, profile: { type: 'string' } } });
+const { values } = parseArgs({ options: { rounds: { type: 'string', default: '4' }, seconds: { type: 'string', default: '5' }, only: { type: 'string', default: '' }, users: { type: 'string', default: '0' }, profile: { type: 'string' } } });
 const rounds: Rounds = { count: Number(values.rounds), seconds: Number(values.seconds), warmUpSeconds: Math.max(5, Number(values.seconds)) };
 const isWanted = (name: string) => name.includes(values.only);
 
@@ -55,7 +55,7 @@ async function run(): Promise<void> {
   const measure: Measure = (plan) => load.ask<Measured>('measure', plan);
   const [yardstickPort, posternPort] = [await freePort(), await freePort()];
   process.stderr.write('seeding\n');
-  await (await start('servers/seed.ts', { port: posternPort, dataDirectory })).stop();
+  await (await start('servers/seed.ts', { port: posternPort, dataDirectory, users: Number(values.users) })).stop();
   const postern: Target = { name: 'Postern', port: posternPort, base: '/t/default', child: await start('servers/postern.ts', { port: posternPort, dataDirectory }), sessions: [], profileFolder: values.profile };
   const wanted = kinds.filter(({ name }) => isWanted(name));
   if (wanted.length > 0) {
