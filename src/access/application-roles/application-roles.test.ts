@@ -142,11 +142,11 @@ describe('assignments', () => {
   });
 
   it('survive 20 parallel givings and takings of one: the rows and the events agree', async () => {
-    const role = await makeRole('contested');
+    const role = await makeRole(`contested-${Date.now()}`);
     const user = await newUser();
     const path = `${roles}/${role}/assignments/${user}`;
     const answers = await Promise.all(Array.from({ length: 40 }, (_value, at) => (at % 2 === 0 ? server.api('PUT', path, {}) : server.api('DELETE', path))));
-    expect(new Set(answers.map(({ status }) => status)).isSubsetOf(new Set([204, 404]))).toBe(true);
+    expect([...new Set(answers.map(({ status }) => status))].filter((status) => status !== 204 && status !== 404)).toEqual([]);
     const there = await context.db.applicationRoleAssignment.count({ where: { roleId: role } });
     const events = (await eventsOf(user)).map(({ type }) => type).reverse();
     expect(events).toEqual(events.map((_type, at) => (at % 2 === 0 ? 'application_role.assigned' : 'application_role.revoked')));

@@ -94,9 +94,10 @@ async function findAssigned(tx: InstanceContext, wanted: readonly Pair[], dryRun
   const insert: Pair[] = [];
   const update: { pair: Pair; before: Terms }[] = [];
   let left = wanted;
-  // A pair that stood in the way of the insert may be taken back before it is read: then it is inserted after all.
+  // A pair that stood in the way of the insert may be taken back before it is read: then it is inserted after all. Each
+  // further try means that somebody else has committed.
   for (let tries = 0; left.length > 0; tries += 1) {
-    if (tries === 5) throw new Error('role assignments changed faster than they could be written');
+    if (tries === 100) throw new Error('role assignments changed faster than they could be written');
     const present = dryRun ? left : await insertPairs(tx, left);
     const presentNames = new Set(present.map(({ name }) => name));
     insert.push(...left.filter(({ name }) => !presentNames.has(name)));
