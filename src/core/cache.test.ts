@@ -53,6 +53,24 @@ describe('instance cache', () => {
     expect(loads).toEqual(['a/x', 'b/x']);
   });
 
+  it('is told of many keys in few signals that each fit, and of none in none', async () => {
+    const truth = new Map<string, string>();
+    const keys = Array.from({ length: 1_000 }, (_value, place) => `user_${String(place).padStart(26, '0')}`);
+    for (const key of keys) truth.set(`a/${key}`, 'old');
+    const { cache, signals } = cacheOf(truth, { max: 2_000 });
+    for (const key of [...keys, 'other']) await cache.get('a', key);
+    const forgetting = signals.handlers.get('things');
+    const payloads: string[] = [];
+    signals.handlers.set('things', (payload) => { payloads.push(payload); forgetting?.(payload); });
+    await cache.invalidate(noDatabase, 'a', []);
+    expect(payloads).toEqual([]);
+    for (const key of keys) truth.set(`a/${key}`, 'new');
+    await cache.invalidate(noDatabase, 'a', keys);
+    expect(payloads.length).toBeLessThan(10);
+    for (const payload of payloads) expect(Buffer.byteLength(JSON.stringify({ channel: 'access.application-roles', payload }))).toBeLessThan(8_000);
+    expect(new Set(await Promise.all(keys.map((key) => cache.get('a', key))))).toEqual(new Set(['new']));
+  });
+
   it('forgets one key, or one instance and not its namesake', async () => {
     const { cache, loads } = cacheOf(new Map([['a/x', '1'], ['a/y', '2'], ['ab/x', '3']]));
     const readAll = () => Promise.all([cache.get('a', 'x'), cache.get('a', 'y'), cache.get('ab', 'x')]);

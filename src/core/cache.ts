@@ -13,8 +13,8 @@ export interface InstanceCache<Value> {
   /** Forgets here and now, also the result of a load still running. Other servers are told by `invalidate`. */
   forget(instanceId: string, key: string): void;
   forgetInstance(instanceId: string): void;
-  /** Within the transaction that changes the truth: every server forgets when it commits. Without `key`, the whole instance. */
-  invalidate(db: SignalTransaction, instanceId: string, key?: string): Promise<void>;
+  /** Within the transaction that changes the truth: every server forgets when it commits. Without `keys`, the whole instance; of an empty list, nothing. */
+  invalidate(db: SignalTransaction, instanceId: string, keys?: string | readonly string[]): Promise<void>;
   /** Forgets everything and listens no more. */
   close(): void;
   /** Values kept, without the absent ones. */
@@ -77,9 +77,9 @@ export function createInstanceCache<Value extends NonNullable<unknown>>(options:
   }
 
   const unsubscribe = signals.subscribe(channel, (payload) => {
-    const [instanceId, key] = JSON.parse(payload) as [string, string?];
-    if (key === undefined) forgetInstance(instanceId);
-    else forget(instanceId, key);
+    const [instanceId, ...keys] = JSON.parse(payload) as [string, ...string[]];
+    if (keys.length === 0) forgetInstance(instanceId);
+    for (const key of keys) forget(instanceId, key);
   });
   const stopWatching = signals.onReconnect(forgetAll);
 
@@ -101,8 +101,10 @@ export function createInstanceCache<Value extends NonNullable<unknown>>(options:
     },
     forget,
     forgetInstance,
-    invalidate: (db, instanceId, key) =>
-      signals.publish(db, channel, JSON.stringify(key === undefined ? [instanceId] : [instanceId, key])),
+    async invalidate(db, instanceId, keys) {
+      if (keys === undefined) return signals.publish(db, channel, JSON.stringify([instanceId]));
+      for (const some of inSignals([keys].flat())) await signals.publish(db, channel, JSON.stringify([instanceId, ...some]));
+    },
     close() {
       unsubscribe();
       stopWatching();
@@ -113,6 +115,25 @@ export function createInstanceCache<Value extends NonNullable<unknown>>(options:
 
 /** Milliseconds within which the clock is read once, for all look-ups: a twentieth of what is kept, and at most 50. */
 const resolutionOf = (ttlMs: number): number => Math.min(50, Math.floor(ttlMs / 20));
+
+/** Bytes of keys in one signal, as they are written there: well below what a signal takes, with its channel and the instance. */
+const mostKeyBytes = 7_000;
+
+/** Keys in their order, as many together as fit into a signal. */
+function inSignals(keys: readonly string[]): string[][] {
+  const parts: string[][] = [];
+  let left = 0;
+  for (const key of keys) {
+    const bytes = Buffer.byteLength(JSON.stringify(JSON.stringify(key)));
+    if (bytes > left) {
+      parts.push([]);
+      left = mostKeyBytes;
+    }
+    parts.at(-1)?.push(key);
+    left -= bytes;
+  }
+  return parts;
+}
 
 /** Instance ids hold no NUL, so no key of one instance can read as a key of another. */
 function entryId(instanceId: string, key: string): string {

@@ -37,8 +37,6 @@ interface State {
 }
 
 const channel = 'directory.memberships';
-/** An id is written in at most 36 characters, and a signal takes 7,999. */
-const idsInSignal = 180;
 const none: Memberships = { organizationalUnits: [], groups: [] };
 
 const stateOf = perCore((core): State => {
@@ -46,16 +44,17 @@ const stateOf = perCore((core): State => {
   const state: State = {
     listeners: [],
     cache: createInstanceCache<Memberships>({
-      signals: core.signals, channel: `${channel}.cache`, max: 20_000, ttlMs: 60_000,
+      signals: core.signals, channel, max: 20_000, ttlMs: 60_000,
       load: async (instanceId, userId) => {
         const rows = await reader.read({ instanceId, userId });
         return rows && toMemberships(rows);
       },
     }),
   };
+  // The cache has heard it first.
   core.signals.subscribe(channel, (payload) => {
     const [instanceId, ...userIds] = JSON.parse(payload) as [string, ...string[]];
-    forget(state, instanceId, userIds.length > 0 ? userIds : 'everybody');
+    tell(state, instanceId, userIds.length > 0 ? userIds : 'everybody');
   });
   return state;
 });
@@ -71,22 +70,20 @@ export function onMembershipsChanged(core: Core, listener: MembershipsListener):
 }
 
 /** Within the transaction of the change. */
-export async function announceMemberships(tx: InstanceContext, userIds: readonly string[] | 'everybody'): Promise<void> {
-  const { id } = tx.instance;
-  if (userIds === 'everybody') return tx.core.signals.publish(tx.db, channel, JSON.stringify([id]));
-  for (let from = 0; from < userIds.length; from += idsInSignal) {
-    await tx.core.signals.publish(tx.db, channel, JSON.stringify([id, ...userIds.slice(from, from + idsInSignal)]));
-  }
+export function announceMemberships(tx: InstanceContext, userIds: readonly string[] | 'everybody'): Promise<void> {
+  return stateOf(tx.core).cache.invalidate(tx.db, tx.instance.id, userIds === 'everybody' ? undefined : userIds);
 }
 
 /** After the change, so that this server does not wait for its own signal. */
 export function forgetMemberships(context: InstanceContext, userIds: readonly string[] | 'everybody'): void {
-  forget(stateOf(context.core), context.instance.id, userIds);
+  const state = stateOf(context.core);
+  const { id } = context.instance;
+  if (userIds === 'everybody') state.cache.forgetInstance(id);
+  else for (const userId of userIds) state.cache.forget(id, userId);
+  tell(state, id, userIds);
 }
 
-function forget({ cache, listeners }: State, instanceId: string, userIds: readonly string[] | 'everybody'): void {
-  if (userIds === 'everybody') cache.forgetInstance(instanceId);
-  else for (const userId of userIds) cache.forget(instanceId, userId);
+function tell({ listeners }: State, instanceId: string, userIds: readonly string[] | 'everybody'): void {
   for (const userId of userIds === 'everybody' ? [undefined] : userIds) {
     for (const listener of listeners) listener(instanceId, userId);
   }

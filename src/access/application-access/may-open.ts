@@ -6,31 +6,24 @@ import { createInstanceCache, type InstanceCache } from '../../core/cache.ts';
 import { type Core, perCore } from '../../core/core.ts';
 import { loadMemberships, type Memberships, onMembershipsChanged } from '../../directory/index.ts';
 import type { InstanceContext } from '../../tenancy/index.ts';
-import type { RoleReason } from '../application-roles/effective-roles.ts';
+import { byDirectness, direct, type Reason, through, usersAmong } from '../reasons.ts';
 import { findAccessMode } from './settings.ts';
 
 /** In the same words as the reason of a role. */
-export type AccessReason = RoleReason;
+export type AccessReason = Reason;
 
 /** What is known of a user, by application; see application-roles/effective-roles.ts for how it is dropped. */
 type Holder = Map<string, Promise<readonly AccessReason[]>>;
 
-const channel = 'access.application-access';
-/** A signal takes 7,999 bytes, of which an id of a user takes 34. */
-const idsInSignal = 200;
 /** Applications kept for one user. */
 const mostApplications = 200;
 
 const cacheOf = perCore((core): InstanceCache<Holder> => {
   const cache = createInstanceCache<Holder>({
     // Signals tell at once; the time to live bounds how long a lost one can hurt.
-    signals: core.signals, channel: `${channel}.cache`, max: 20_000, ttlMs: 30_000, load: () => Promise.resolve(new Map()),
+    signals: core.signals, channel: 'access.application-access', max: 20_000, ttlMs: 30_000, load: () => Promise.resolve(new Map()),
   });
-  core.signals.subscribe(channel, (payload) => {
-    const [instanceId, ...userIds] = JSON.parse(payload) as [string, ...string[]];
-    forget(cache, instanceId, userIds);
-  });
-  onMembershipsChanged(core, (instanceId, userId) => { forget(cache, instanceId, userId === undefined ? [] : [userId]); });
+  onMembershipsChanged(core, (instanceId, userId) => { forget(cache, instanceId, userId === undefined ? undefined : [userId]); });
   return cache;
 });
 
@@ -75,43 +68,33 @@ async function readReasons(context: InstanceContext, applicationId: string, user
     LEFT JOIN "Group" g ON g."instanceId" = a."instanceId" AND g."id" = a."groupId"
     LEFT JOIN "OrganizationalUnit" o ON o."instanceId" = a."instanceId" AND o."id" = a."organizationalUnitId"
     WHERE a."instanceId" = ${context.instance.id} AND a."applicationId" = ${applicationId} AND a."subjectId" = ANY (${subjectIds}::text[])`;
-  return rows.flatMap((row) => reasonOf(row, memberships) ?? []).toSorted((left, right) => rank[left.type] - rank[right.type] || (left.text < right.text ? -1 : 1));
+  return rows.flatMap((row) => reasonOf(row, memberships) ?? []).toSorted(byDirectness);
 }
-
-const rank = { user: 0, group: 1, organizational_unit: 2 } as const;
 
 /** Undefined: a unit above, which was assigned without those below it. */
 function reasonOf({ type, subjectId: id, name, withDescendants, expiresAt }: Row, memberships: Memberships): AccessReason | undefined {
-  if (type === 'user') return { type, text: 'directly', expiresAt };
-  const called = name ?? id;
+  if (type === 'user') return direct(expiresAt);
+  const source = { id, name: name ?? id };
   if (type === 'group') {
     const nested = memberships.groups.find((group) => group.id === id)?.through;
     const via = memberships.groups.find((group) => group.id === nested);
-    return { type, id, name: called, ...(via && { via: { id: via.id, name: via.name } }), expiresAt, text: `through group ${called}${via ? ` (via ${via.name})` : ''}` };
+    return through({ type, source, via, expiresAt });
   }
   const own = memberships.organizationalUnits.some((unit) => unit.id === id);
   if (!own && !withDescendants) return undefined;
   const below = own ? undefined : memberships.organizationalUnits.find(({ path }) => path.includes(id));
-  return { type, id, name: called, ...(below && { via: { id: below.id, name: below.name } }), expiresAt, text: `through OU ${called}${below ? ` (via ${below.name})` : ''}` };
+  return through({ type, source, via: below, expiresAt });
 }
 
-/** Within the transaction of a change. Of a group or unit, everybody may be meant. */
-export async function announceAccess(tx: InstanceContext, subjectIds: readonly string[]): Promise<void> {
-  if (!areUsers(subjectIds)) return tx.core.signals.publish(tx.db, channel, JSON.stringify([tx.instance.id]));
-  for (let from = 0; from < subjectIds.length; from += idsInSignal) {
-    await tx.core.signals.publish(tx.db, channel, JSON.stringify([tx.instance.id, ...subjectIds.slice(from, from + idsInSignal)]));
-  }
-}
+/** Within the transaction of a change. */
+export const announceAccess = (tx: InstanceContext, subjectIds: readonly string[]): Promise<void> =>
+  cacheOf(tx.core).invalidate(tx.db, tx.instance.id, usersAmong(subjectIds));
 
 /** After the commit, so that this server does not wait for its own signal. */
-export function forgetAccess(context: InstanceContext, subjectIds: readonly string[]): void {
-  if (subjectIds.length > 0) forget(cacheOf(context.core), context.instance.id, areUsers(subjectIds) ? subjectIds : []);
-}
+export const forgetAccess = (context: InstanceContext, subjectIds: readonly string[]): void => { forget(cacheOf(context.core), context.instance.id, usersAmong(subjectIds)); };
 
-const areUsers = (subjectIds: readonly string[]) => subjectIds.every((id) => id.startsWith('user_'));
-
-/** Without ids: everybody of the instance. */
-function forget(cache: InstanceCache<Holder>, instanceId: string, userIds: readonly string[]): void {
-  if (userIds.length === 0) cache.forgetInstance(instanceId);
-  for (const userId of userIds) cache.forget(instanceId, userId);
+/** Undefined: everybody of the instance. */
+function forget(cache: InstanceCache<Holder>, instanceId: string, userIds: readonly string[] | undefined): void {
+  if (userIds === undefined) cache.forgetInstance(instanceId);
+  else for (const userId of userIds) cache.forget(instanceId, userId);
 }

@@ -9,20 +9,10 @@ import { type Core, perCore } from '../../core/core.ts';
 import { onMembershipsChanged, onUserChanged } from '../../directory/index.ts';
 import type { InstanceContext } from '../../tenancy/index.ts';
 import { createEffectiveReader, type EffectiveReader, type EffectiveRow } from './effective-rows.ts';
-import type { SubjectKind } from './schemas.ts';
+import { byDirectness, direct, type Reason, through, usersAmong } from '../reasons.ts';
 
 /** One way in which somebody has a role. */
-export interface RoleReason {
-  readonly type: SubjectKind;
-  /** Of the group or organizational unit. */
-  readonly id?: string;
-  readonly name?: string;
-  /** The nested group, or the unit below, by which the user belongs to it. */
-  readonly via?: { readonly id: string; readonly name: string };
-  /** For people: `directly`, `through OU Sales`, `through group Admins (via Ops)`. */
-  readonly text: string;
-  readonly expiresAt: Date | null;
-}
+export type RoleReason = Reason;
 
 export interface EffectiveRole {
   readonly id: string;
@@ -39,25 +29,17 @@ type Holder = Map<string, Promise<Known>>;
 
 interface State { readonly reader: EffectiveReader; readonly cache: InstanceCache<Holder> }
 
-const channel = 'access.application-roles';
-/** A signal takes 7,999 bytes, of which a user takes 27: the id without its prefix, and a comma. */
-const usersInSignal = 280;
-const prefix = 'user_';
 /** Applications kept for one user. */
 const mostApplications = 50;
 
 const stateOf = perCore((core): State => {
   const cache = createInstanceCache<Holder>({
     // Signals tell at once; the time to live bounds how long a lost one can hurt.
-    signals: core.signals, channel: `${channel}.cache`, max: 20_000, ttlMs: 30_000, load: () => Promise.resolve(new Map()),
+    signals: core.signals, channel: 'access.application-roles', max: 20_000, ttlMs: 30_000, load: () => Promise.resolve(new Map()),
   });
   const state = { reader: createEffectiveReader(core), cache };
-  core.signals.subscribe(channel, (payload) => {
-    const [instanceId = '', users = ''] = payload.split(' ');
-    forget(state, instanceId, users === '' ? [] : users.split(',').map((end) => prefix + end));
-  });
   onUserChanged(core, (instanceId, userId) => { cache.forget(instanceId, userId); });
-  onMembershipsChanged(core, (instanceId, userId) => { forget(state, instanceId, userId === undefined ? [] : [userId]); });
+  onMembershipsChanged(core, (instanceId, userId) => { forget(state, instanceId, userId === undefined ? undefined : [userId]); });
   onApplicationChanged(core, (instanceId) => { cache.forgetInstance(instanceId); });
   return state;
 });
@@ -97,49 +79,33 @@ function knownOf(rows: readonly EffectiveRow[] = []): Known {
     roles.set(roleId, role);
   }
   const orderOf = ({ applicationId, key }: EffectiveRole) => `${applicationId} ${key}`;
-  for (const { through } of roles.values()) through.sort((a, b) => (rank[a.type] - rank[b.type] || (a.text < b.text ? -1 : 1)));
+  for (const { through } of roles.values()) through.sort(byDirectness);
   return {
     roles: [...roles.values()].sort((a, b) => (orderOf(a) < orderOf(b) ? -1 : 1)),
     until: Math.min(...rows.map(({ expiresAt }) => expiresAt?.getTime() ?? Infinity)),
   };
 }
 
-const rank = { user: 0, group: 1, organizational_unit: 2 } as const;
-
 function reasonOf({ kind, sourceId, sourceName, viaId, viaName, expiresAt }: EffectiveRow): RoleReason {
-  if (kind === 'user' || sourceId === null) return { type: 'user', text: 'directly', expiresAt };
-  const name = sourceName ?? sourceId;
-  const via = viaId === null ? undefined : { id: viaId, name: viaName ?? viaId };
-  return {
-    type: kind, id: sourceId, name, ...(via && { via }), expiresAt,
-    text: `through ${kind === 'group' ? 'group' : 'OU'} ${name}${via ? ` (via ${via.name})` : ''}`,
-  };
+  if (kind === 'user' || sourceId === null) return direct(expiresAt);
+  return through({ type: kind, source: { id: sourceId, name: sourceName ?? sourceId }, via: viaId === null ? undefined : { id: viaId, name: viaName ?? viaId }, expiresAt });
 }
 
-/** Within the transaction of the change. Of a group or unit, everybody may be meant. */
-export async function announceRoles(tx: InstanceContext, subjectIds: readonly string[]): Promise<void> {
-  if (!areUsers(subjectIds)) return announceAllRoles(tx);
-  for (let from = 0; from < subjectIds.length; from += usersInSignal) {
-    const users = subjectIds.slice(from, from + usersInSignal).map((id) => id.slice(prefix.length));
-    await tx.core.signals.publish(tx.db, channel, `${tx.instance.id} ${users.join(',')}`);
-  }
-}
+/** Within the transaction of the change. */
+export const announceRoles = (tx: InstanceContext, subjectIds: readonly string[]): Promise<void> =>
+  stateOf(tx.core).cache.invalidate(tx.db, tx.instance.id, usersAmong(subjectIds));
 
-export const announceAllRoles = (tx: InstanceContext): Promise<void> => tx.core.signals.publish(tx.db, channel, tx.instance.id);
+export const announceAllRoles = (tx: InstanceContext): Promise<void> => stateOf(tx.core).cache.invalidate(tx.db, tx.instance.id);
 
 /** After the commit, so that this server does not wait for its own signal. */
-export function forgetRoles(context: InstanceContext, subjectIds: readonly string[]): void {
-  if (subjectIds.length > 0) forget(stateOf(context.core), context.instance.id, areUsers(subjectIds) ? subjectIds : []);
-}
+export const forgetRoles = (context: InstanceContext, subjectIds: readonly string[]): void => { forget(stateOf(context.core), context.instance.id, usersAmong(subjectIds)); };
 
-export const forgetAllRoles = (context: InstanceContext): void => { forget(stateOf(context.core), context.instance.id, []); };
+export const forgetAllRoles = (context: InstanceContext): void => { forget(stateOf(context.core), context.instance.id, undefined); };
 
-const areUsers = (subjectIds: readonly string[]) => subjectIds.every((id) => id.startsWith(prefix));
-
-/** Without ids: everybody of the instance. */
-function forget({ cache }: State, instanceId: string, userIds: readonly string[]): void {
-  if (userIds.length === 0) cache.forgetInstance(instanceId);
-  for (const userId of userIds) cache.forget(instanceId, userId);
+/** Undefined: everybody of the instance. */
+function forget({ cache }: State, instanceId: string, userIds: readonly string[] | undefined): void {
+  if (userIds === undefined) cache.forgetInstance(instanceId);
+  else for (const userId of userIds) cache.forget(instanceId, userId);
 }
 
 /** Begins to listen for changes; what is asked first would do so, too. */
