@@ -72,6 +72,16 @@ export const invalidParameters = (errors: FieldError[], members: Record<string, 
   detail: errors.map((error) => `${error.field}: ${error.detail}`).join('; ').slice(0, 1000),
 });
 
+/** What the work gives, or the Problem that it refuses with: for rows of which one does not stop the others. Faults are thrown. */
+export function resultOrProblem<Result>(work: () => Result): Result | Problem {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof Problem) return error;
+    throw error;
+  }
+}
+
 /** 404 for everything that is not there or not the caller's: one answer, so that nothing is told. */
 export const notFound = (what = 'resource') => new Problem({
   status: 404, code: 'Resource.NotFound', detail: `There is no such ${what} here.`,

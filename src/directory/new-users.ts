@@ -1,5 +1,5 @@
 /** Makes users, one or many, in a few statements. */
-import { Problem } from '../core/errors.ts';
+import { type Problem, resultOrProblem } from '../core/errors.ts';
 import { newId } from '../core/ids.ts';
 import { append } from '../events/index.ts';
 import type { Prisma } from '../generated/prisma/client.ts';
@@ -38,7 +38,7 @@ interface Prepared { readonly wanted: CreateUser; readonly row: Prisma.UserCreat
 export async function insertUsers(tx: InstanceContext, users: readonly CreateUser[], proven: Proven = {}): Promise<Created[]> {
   const fields = await fieldsForChange(tx, users.some(({ customFields }) => customFields !== undefined));
   const places = await holdPlaces(tx, users);
-  const prepared = users.map((wanted): Prepared | Problem => refusalOf(() => {
+  const prepared = users.map((wanted): Prepared | Problem => resultOrProblem(() => {
     checkPlace(tx, wanted, places);
     const userId = newId('user', tx.now().getTime());
     const values = { ...applyValues(fields, { before: undefined, change: wanted.customFields }), userId, isNew: true };
@@ -110,14 +110,4 @@ function rowOf(tx: InstanceContext, id: string, user: CreateUser, proven: Proven
 
 function defaultDisplayName(user: CreateUser): string {
   return [user.givenName, user.familyName].filter(Boolean).join(' ') || user.username;
-}
-
-/** What refuses a row refuses that row alone. */
-function refusalOf<Result>(work: () => Result): Result | Problem {
-  try {
-    return work();
-  } catch (error) {
-    if (error instanceof Problem) return error;
-    throw error;
-  }
 }

@@ -3,7 +3,7 @@
  * and consequences. What refuses one row is its result; what can only be asked of one user at a time is thrown, and the
  * caller does the rows one by one instead.
  */
-import { Problem } from '../../core/errors.ts';
+import { Problem, resultOrProblem } from '../../core/errors.ts';
 import { checkEntityTag } from '../../core/http/entity-tag.ts';
 import { append, type NewEvent } from '../../events/index.ts';
 import type { User as UserRow } from '../../generated/prisma/client.ts';
@@ -43,7 +43,7 @@ export async function changeUsers(tx: InstanceContext, rows: readonly ChangeRow[
   const found = new Map((await tx.db.user.findMany({ where: { id: { in: ids }, recycledAt: null } })).map((row) => [row.id, row]));
   await guardUsers(tx, ids.filter((id) => found.has(id)));
   const fields = await fieldsForChange(tx, rows.some((row) => row.operation === 'update' && row.change.customFields !== undefined));
-  const outcome = new Map<ChangeRow, Planned | Problem>(rows.map((row) => [row, refusalOf(() => plan(tx, fields, row, found.get(row.userId)))]));
+  const outcome = new Map<ChangeRow, Planned | Problem>(rows.map((row) => [row, resultOrProblem(() => plan(tx, fields, row, found.get(row.userId)))]));
   await refuseTaken(tx, outcome);
   const planned = [...outcome.values()].filter((each): each is Planned => !(each instanceof Problem));
   const changed = planned.filter(({ before, after }) => after !== before);
@@ -117,13 +117,4 @@ async function refuseTaken(tx: InstanceContext, outcome: Map<ChangeRow, Planned 
 function eventOf({ row, before, after }: Planned): NewEvent {
   if (row.operation === 'delete') return userRecycled(before);
   return row.operation === 'update' ? userUpdated(fromRow(before), fromRow(after)) : userStatusChanged(statusVerbs[row.operation].how, fromRow(before), fromRow(after));
-}
-
-function refusalOf<Result>(work: () => Result): Result | Problem {
-  try {
-    return work();
-  } catch (error) {
-    if (error instanceof Problem) return error;
-    throw error;
-  }
 }
