@@ -4,6 +4,7 @@ import { builtInIdentifier } from '../../src/applications/index.ts';
 import type { DeclaredRoute } from '../../src/core/http/access.ts';
 import { createBrowser, formOf } from '../support/browser.ts';
 import { authorizeCode, authorizeUrl, createClient, createPkce, exchange, post, push, redirectUri, startProtocolServer } from '../support/oidc.ts';
+import { apiRoutes, countEventsOfCallers, nameOf } from '../support/routes.ts';
 import { exampleOf, type Field, fieldsOf, schemaOf, unwrap } from '../support/schemas.ts';
 import type { TestServer } from '../support/server.ts';
 import { call, createWorld, targetOf, type World } from '../support/world.ts';
@@ -21,11 +22,7 @@ beforeAll(async () => {
 });
 afterAll(() => server.close());
 
-const nameOf = ({ method, url }: DeclaredRoute) => `${method} ${url}`;
-const apiRoutes = () => server.app.declaredRoutes.filter(({ access, method }) => (access.credential === 'bearer' || access.credential === 'platform') && method !== 'HEAD');
 const authorization = (route: DeclaredRoute): [string, string] => ['Authorization', `Bearer ${route.access.credential === 'platform' ? platformToken : world.token}`];
-/** What callers did; what runs behind them, such as a batch that ends, is not theirs. */
-const eventsOfCallers = () => server.core.database.event.count({ where: { actor: { path: ['kind'], equals: 'application' } } });
 const isText = ({ schema }: Field) => { const inner = unwrap(schema); return inner instanceof z.ZodString || inner instanceof z.ZodEnum || inner instanceof z.ZodStringFormat; };
 
 /** A body in which one field has another value. */
@@ -42,8 +39,8 @@ describe('attack: input.operator-injection', () => {
 
   it('no field of any body takes an object or list where it wants a text', async () => {
     let [tried, fieldsSeen] = [0, 0];
-    const before = await eventsOfCallers();
-    for (const route of apiRoutes()) {
+    const before = await countEventsOfCallers(server);
+    for (const route of apiRoutes(server)) {
       const example = schemaOf(route, 'body') && exampleOf(route);
       for (const field of fieldsOf(schemaOf(route, 'body')).filter(isText)) {
         fieldsSeen += 1;
@@ -61,12 +58,12 @@ describe('attack: input.operator-injection', () => {
       }
     }
     expect(tried).toBeGreaterThan(200);
-    expect(await eventsOfCallers()).toBe(before);
+    expect(await countEventsOfCallers(server)).toBe(before);
   }, 120_000);
 
   it('no parameter of any query is taken twice, nested, or as an operator', async () => {
     let tried = 0;
-    for (const route of apiRoutes()) {
+    for (const route of apiRoutes(server)) {
       for (const { path: [name = ''] } of fieldsOf(schemaOf(route, 'querystring'))) {
         for (const query of [`${name}=a&${name}=b`, `${name}[]=a`, `${name}[not]=`, `${name}[contains]=a`, `${name}.not=a`, `${name}[0]=a`]) {
           const answer = await call(server, { method: route.method, target: `${targetOf(route, world.parameters)}?${query}`, headers: [authorization(route)] });

@@ -6,6 +6,7 @@ import { scopedModels } from '../../src/core/database.ts';
 import type { DeclaredRoute } from '../../src/core/http/access.ts';
 import { createClient, createPkce, redirectUri, startProtocolServer, type TestClient } from '../support/oidc.ts';
 import type { RawAnswer, RawRequest } from '../support/raw-request.ts';
+import { countEventsOfCallers, isApi, nameOf } from '../support/routes.ts';
 import { exampleOf, fieldsOf, schemaOf } from '../support/schemas.ts';
 import type { TestServer } from '../support/server.ts';
 import { call, createWorld, targetOf, wideLimits, type World } from '../support/world.ts';
@@ -25,10 +26,6 @@ beforeAll(async () => {
 });
 afterAll(() => server.close());
 
-const nameOf = ({ method, url }: DeclaredRoute) => `${method} ${url}`;
-const isApi = ({ access }: DeclaredRoute) => access.credential === 'bearer' || access.credential === 'platform';
-/** What callers did; what runs behind them is not theirs. */
-const eventsOfCallers = () => server.core.database.event.count({ where: { actor: { path: ['kind'], equals: 'application' } } });
 const form: [string, string] = ['Content-Type', 'application/x-www-form-urlencoded'];
 const authorization = (route: DeclaredRoute): [string, string][] => (isApi(route) ? [['Authorization', `Bearer ${route.access.credential === 'platform' ? platformToken : world.token}`]] : []);
 /** Some of the values for each place, in turn: over all routes and fields each is tried many times, and the time stays bounded. */
@@ -62,7 +59,7 @@ describe('attack: limit.parameter-size', () => {
   }, 120_000);
 
   it('no route reads a giant, deep or compressed body', async () => {
-    const before = await eventsOfCallers();
+    const before = await countEventsOfCallers(server);
     for (const route of server.app.declaredRoutes.filter(({ method }) => ['POST', 'PUT', 'PATCH', 'DELETE'].includes(method))) {
       const target = targetOf(route, world.parameters);
       const headers = authorization(route);
@@ -74,7 +71,7 @@ describe('attack: limit.parameter-size', () => {
       await refused(`${nameOf(route)} compressed`, { method: route.method, target, headers: [...headers, json, ['Content-Encoding', 'gzip']], body: gzipSync(JSON.stringify({ x: 'a'.repeat(100_000) })) });
       await refused(`${nameOf(route)} with a length that lies`, { method: route.method, target, headers: [...headers, json, ['Content-Length', '99999999999']], body: '{}' });
     }
-    expect(await eventsOfCallers()).toBe(before);
+    expect(await countEventsOfCallers(server)).toBe(before);
   }, 180_000);
 
   it('no field of any body takes a megabyte, nor a list of a hundred thousand', async () => {

@@ -5,6 +5,7 @@ import { createBrowser, formOf } from '../support/browser.ts';
 import { digestOf } from '../support/digest.ts';
 import { authorizeUrl, createPkce, post, startProtocolServer } from '../support/oidc.ts';
 import type { RawAnswer } from '../support/raw-request.ts';
+import { isApi, nameOf } from '../support/routes.ts';
 import { exampleOf, fieldsOf, schemaOf } from '../support/schemas.ts';
 import type { TestServer } from '../support/server.ts';
 import { call, cookiesOf, createWorld, targetOf, type World } from '../support/world.ts';
@@ -24,8 +25,6 @@ beforeAll(async () => {
 });
 afterAll(() => server.close());
 
-const nameOf = ({ method, url }: DeclaredRoute) => `${method} ${url}`;
-const isApi = ({ access }: DeclaredRoute) => access.credential === 'bearer' || access.credential === 'platform';
 
 /** Calls a route with a token and its example as the body. */
 function request(route: DeclaredRoute, parameters: Readonly<Record<string, string>>, token: string | undefined, change: { query?: string; body?: unknown; headers?: [string, string][] } = {}): Promise<RawAnswer> {

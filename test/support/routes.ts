@@ -10,9 +10,14 @@ type Parameters = Readonly<Record<string, string>>;
 
 export const nameOf = ({ method, url }: DeclaredRoute): string => `${method} ${url}`;
 
+/** Of the management or platform API. */
+export const isApi = ({ access }: DeclaredRoute): boolean => access.credential === 'bearer' || access.credential === 'platform';
+
 /** Routes of the management and platform APIs. */
-export const apiRoutes = (server: TestServer): DeclaredRoute[] =>
-  server.app.declaredRoutes.filter(({ access, method }) => method !== 'HEAD' && (access.credential === 'bearer' || access.credential === 'platform'));
+export const apiRoutes = (server: TestServer): DeclaredRoute[] => server.app.declaredRoutes.filter((route) => route.method !== 'HEAD' && isApi(route));
+
+/** Events of what callers did, strangers too; what the server does behind them, such as a batch that ends, is not theirs. */
+export const countEventsOfCallers = (server: TestServer): Promise<number> => server.core.database.event.count({ where: { NOT: { actor: { path: ['kind'], equals: 'system' } } } });
 
 export const managementRoutes = (server: TestServer): DeclaredRoute[] => apiRoutes(server).filter(({ access }) => access.credential === 'bearer');
 
