@@ -145,7 +145,7 @@ describe('lists of members', () => {
     const collect = async (query: string) => {
       const found: string[] = [];
       for (let cursor = ''; ;) {
-        const page: { items: { user: { id: string } }[]; next: string | null } = (await server.api('GET', `/organizational-units/ou_root/members?limit=7${query}${cursor}`)).body;
+        const page: { items: { user: { id: string } }[]; next: string | null } = (await server.api('GET', `/organizational-units/ou_root/members?limit=150${query}${cursor}`)).body;
         found.push(...page.items.map(({ user }) => user.id));
         if (page.next === null) return found;
         cursor = `&cursor=${encodeURIComponent(page.next)}`;
