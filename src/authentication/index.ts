@@ -15,6 +15,10 @@ export { authentication } from './routes.ts';
 /** Begins a flow. @throws Problem 429 (start limit of the address), 400 (a purpose or channel that there is none of) */
 export const startFlow = (context: InstanceContext, flow: StartFlow): Promise<StartedFlow> => start(context, flow);
 export { registerFlowOrigin } from './flow/origins.ts';
+export { registerFlowFeature, type FlowFeature } from './flow/feature.ts';
+export { registerFactor } from './factors/index.ts';
+export { isRefusal, type Choice, type Factor, type FactorStep, type Refusal, type Verified } from './factors/factor.ts';
+export { listCredentials } from './enrolments/index.ts';
 export { loadFlowView } from './flow/view.ts';
 export { submitFlow } from './flow/submit.ts';
 export { satisfies } from './satisfies.ts';

@@ -8,7 +8,7 @@ import { registerProofKinds } from '../core/proof-registry.ts';
 import { loadUser, onUserClosing, rejectChangeOutsideLimit, rejectOutsideLimit, type User } from '../directory/index.ts';
 import type { InstanceContext } from '../tenancy/index.ts';
 import { endSessionsOfClosedUser, usersWithSessions } from './closed-accounts.ts';
-import { isFactorMethod } from './factors/index.ts';
+import { findFactor } from './factors/index.ts';
 import { registerFlowOrigin } from './flow/origins.ts';
 import { invitationOrigin } from './invitation-links.ts';
 import { setPassword } from './passwords.ts';
@@ -29,7 +29,7 @@ export async function authentication(app: FastifyInstance, { core }: { core: Cor
   registerProofKinds(core, ...authenticationProofKinds);
   registerFlowOrigin(core, setupOrigin);
   registerFlowOrigin(core, invitationOrigin);
-  offerSecondFactors(core, secondFactorMethods.filter(isFactorMethod));
+  offerSecondFactors(core, secondFactorMethods.filter((method) => findFactor(core, method) !== undefined));
   core.jobs.schedule('authentication.purge', '*/10 * * * *', () => purgeAll(core));
   onUserClosing(core, endSessionsOfClosedUser, usersWithSessions);
   onAdministratorMade(core, voidSetupLinks);

@@ -153,26 +153,49 @@ export interface StartedFlow {
   readonly setCookies: readonly string[];
 }
 
-export type StepName = 'identify' | 'first_factor' | 'second_factor' | 'change_password' | 'consent';
+/** In the order of flow/requirements.ts. */
+export type StepName = StepView['name'];
 
 export interface Field {
   readonly name: string;
-  readonly type: 'text' | 'password' | 'checkbox' | 'hidden';
+  readonly type: 'text' | 'password' | 'checkbox' | 'hidden' | 'email' | 'tel' | 'number' | 'date' | 'select';
   readonly required: boolean;
   readonly autocomplete?: string;
   readonly inputMode?: string;
   readonly maxLength?: number;
   readonly value?: string;
+  /** Said by the instance (a custom field); pages have words of their own for everything else. */
+  readonly label?: string;
+  /** Of a `select`. */
+  readonly options?: readonly { readonly value: string; readonly label: string }[];
 }
 
-/** One way to answer a step: post its fields with `do` = `{method}.verify`. */
+/** One way to answer a step: post its fields with `do` = `{method}.verify`, or to make a credential `{method}.enrol`. */
 export interface MethodView {
   readonly method: Method;
   readonly do: string;
+  /** Empty while something must be prepared first. */
   readonly fields: readonly Field[];
-  readonly prepare?: boolean;
+  /** Posted as `do` to send a code or make a challenge, with `credentialId` where there is one; undefined: nothing to prepare. */
+  readonly prepare?: string;
   readonly credentialId?: string;
+  /** What it goes to, masked: `+86 138****5678`. */
   readonly hint?: string;
+  /** A code is on its way, and may be asked for again from then on. */
+  readonly sent?: { readonly resendAt: string };
+  /** What the browser needs besides (WebAuthn options, the key of a TOTP credential). */
+  readonly data?: unknown;
+}
+
+/** A credential of a user, as people and administrators see it. */
+export interface CredentialView {
+  readonly id: string;
+  readonly method: Method;
+  readonly name: string;
+  readonly createdAt: Date;
+  readonly lastUsedAt: Date | null;
+  /** More for people who look after it: how many recovery codes are left, which maker. */
+  readonly detail?: string;
 }
 
 /** An account this browser kept, or is signed in to. */
@@ -188,8 +211,10 @@ export type StepView =
   /** `do` = `identify` (field `identifier`) or `choose_account` (field `account`). */
   | { readonly name: 'identify'; readonly fields: readonly Field[]; readonly accounts: readonly AccountChoice[] }
   | { readonly name: 'first_factor' | 'second_factor'; readonly methods: readonly MethodView[]; readonly remember?: { readonly days: number } }
+  /** A credential to be made; `skip` is among the actions while the policy gives time. */
+  | { readonly name: 'enrol_factor'; readonly methods: readonly MethodView[] }
   /** `do` = `change_password` (field `newPassword`). */
-  | { readonly name: 'change_password'; readonly reason: 'required' | 'expired' | 'setup'; readonly fields: readonly Field[]; readonly policy: { readonly minimumLength: number; readonly minimumStrength: number; readonly historyCount: number } }
+  | { readonly name: 'change_password'; readonly reason: 'required' | 'expired' | 'setup' | 'recovery'; readonly fields: readonly Field[]; readonly policy: { readonly minimumLength: number; readonly minimumStrength: number; readonly historyCount: number } }
   /** `do` = `consent` (field `decision`: allow or deny). */
   | { readonly name: 'consent'; readonly scopes: readonly { readonly name: string; readonly isNew: boolean }[]; readonly claims: readonly string[]; readonly resources: readonly { readonly identifier: string; readonly name: string; readonly scopes: readonly { readonly name: string; readonly description?: string; readonly isNew: boolean }[] }[] };
 
@@ -205,7 +230,7 @@ export interface Notice {
  * Posted as `do` without fields of their own. `continue`: nothing is missing, or the sign-in is finished already;
  * `leave`: back to the application after a denial; `restart`: the same request from its beginning.
  */
-export type FlowAction = 'cancel' | 'switch_account' | 'restart' | 'leave' | 'continue';
+export type FlowAction = 'cancel' | 'switch_account' | 'restart' | 'leave' | 'continue' | 'recover' | 'register' | 'skip';
 
 /** Everything a page or an API client needs to draw a flow. Holds nothing of a user before the first proof. */
 export interface FlowView {

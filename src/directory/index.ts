@@ -11,7 +11,7 @@ export { onUserClosing, type Concerned, type UserClosing } from './closing.ts';
 export { guardUsers, onUserGuarded, type UserGuard } from './guards.ts';
 export { beyondLimit, isWithinLimit, limitPathsOf, pathWithin, rejectChangeOutsideLimit, rejectOutsideLimit, rejectUnitOutsideLimit, unitsWithinLimit, usersWithinLimit, userWithinLimit } from './limits.ts';
 export { foldIdentifier, foldPhone } from './identifiers.ts';
-export { userIdSchema, type CreateUser, type UpdateUser, type UserStatus } from './schemas.ts';
+export { createUserSchema, sourceTypeSchema, userIdSchema, type CreateUser, type UpdateUser, type UserStatus } from './schemas.ts';
 export { userNotFound } from './errors.ts';
 export { loadMemberships, onMembershipsChanged, type GroupMembership, type Memberships, type MembershipsListener, type OrganizationalUnitMembership } from './memberships.ts';
 export { rootOrganizationalUnitId } from './organizational-units/root.ts';

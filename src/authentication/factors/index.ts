@@ -1,10 +1,18 @@
-/** The one list of factors. A new one is a file and a line here. */
-import type { Method } from '../types.ts';
-import type { Factor } from './factor.ts';
+/** The one list of factors. A new one is a file and a line here; federation, which stands above, registers its own. */
+import { type Core, perCore } from '../../core/core.ts';
+import type { AnyFactor } from './factor.ts';
 import { password } from './password.ts';
 
-export const factors = { password } satisfies Partial<Record<Method, Factor<unknown>>>;
+const factors: readonly AnyFactor[] = [password];
 
-export type FactorMethod = keyof typeof factors;
+const registeredOf = perCore((): AnyFactor[] => []);
 
-export const isFactorMethod = (method: string): method is FactorMethod => Object.hasOwn(factors, method);
+/** Call it when the folder of the factor is registered. */
+export function registerFactor(core: Core, factor: AnyFactor): void {
+  registeredOf(core).push(factor);
+}
+
+/** In the order in which people see them. */
+export const factorsOf = (core: Core): readonly AnyFactor[] => [...factors, ...registeredOf(core)];
+
+export const findFactor = (core: Core, method: string): AnyFactor | undefined => factorsOf(core).find((factor) => factor.method === method);

@@ -19,12 +19,13 @@ export const password: Factor<z.infer<typeof input>> = {
   method: 'password',
   categories: ['knowledge'],
   phishingResistant: false,
+  steps: ['first_factor', 'second_factor'],
   input,
 
   async describe() {
-    return {
+    return [{
       method: 'password', do: 'password.verify',
-      fields: [{ name: 'password', type: 'password', required: true, autocomplete: 'current-password', maxLength: maximumPasswordBytes }] };
+      fields: [{ name: 'password', type: 'password', required: true, autocomplete: 'current-password', maxLength: maximumPasswordBytes }] }];
   },
 
   async verify(context, facts, { password: typed }) {

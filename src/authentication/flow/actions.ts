@@ -1,58 +1,34 @@
 /** What can be done in a flow. Each action checks that the flow is at its step; anything else changes nothing. */
+import type { z } from 'zod';
+import type { Core } from '../../core/core.ts';
 import { findUserById } from '../../directory/index.ts';
 import { append } from '../../events/index.ts';
-import { Prisma } from '../../generated/prisma/client.ts';
 import type { InstanceContext } from '../../tenancy/index.ts';
-import type { Browser } from '../browsers.ts';
+import { findEnrolment } from '../enrolments/index.ts';
 import { signInFailed } from '../events.ts';
-import { isRefusal, type Refusal, type Verified } from '../factors/factor.ts';
-import { factors, isFactorMethod } from '../factors/index.ts';
+import { type FactorStep, isRefusal, type Refusal, type Verified } from '../factors/factor.ts';
+import { findFactor } from '../factors/index.ts';
 import { passwordProof } from '../factors/password.ts';
 import { preparePasswordFor } from '../passwords.ts';
 import { mergeProofs, writeProofs } from '../proofs.ts';
 import { identifierHash } from '../throttles.ts';
 import type { Notice } from '../types.ts';
+import { accepted, type Action, type ActionResult, givenBack, type Input, isAt, noticeOf, nothing, orGiveBack, page, pendingWith, refuse, writeNotice } from './action.ts';
 import type { Decision } from './decide.ts';
-import type { Denied } from './requirements.ts';
-import type { Situation } from './situation.ts';
+import { featuresOf } from './features.ts';
 import { startFlow } from './start.ts';
-import { advance, type FlowState, release, reserve, sealIdentifier, sealPending, writeAnswers } from './store.ts';
-
-export interface Input {
-  readonly situation: Situation;
-  readonly decision: Decision;
-  readonly browser: Browser;
-  readonly fields: Readonly<Record<string, string>>;
-  /** The part of `do` before the dot. */
-  readonly method: string;
-}
-
-export type ActionResult =
-  /** Refused, or not possible here: the page says where things stand. */
-  | { readonly kind: 'page' }
-  /** Accepted. */
-  | { readonly kind: 'go on' }
-  /** Another request is at work or was faster. */
-  | { readonly kind: 'changed' }
-  | { readonly kind: 'cancelled' }
-  /** The last attempt was wrong. */
-  | { readonly kind: 'used up' }
-  /** The person leaves a flow that cannot go on. */
-  | { readonly kind: 'denied'; readonly denied: Denied }
-  | { readonly kind: 'redirect'; readonly location: string; readonly setCookies: readonly string[] };
-
-type Action = (context: InstanceContext, input: Input) => Promise<ActionResult>;
-
-const page: ActionResult = { kind: 'page' };
-const accepted = (done: boolean): ActionResult => (done ? { kind: 'go on' } : { kind: 'changed' });
-const isAt = (decision: Decision, ...steps: string[]) => decision.kind === 'step' && steps.includes(decision.step);
+import { advance, type FlowState, release, reserve, sealIdentifier, writeAnswers } from './store.ts';
 
 /** The action of a `do`, if there is one. */
-export function actions(name: string): Action | undefined {
-  const [method = '', verb, ...rest] = name.split('.');
-  if (verb === 'verify' && rest.length === 0 && isFactorMethod(method)) return verify;
-  return Object.hasOwn(simpleActions, name) ? simpleActions[name] : undefined;
+export function findAction(core: Core, name: string): Action | undefined {
+  const [, verb = '', ...rest] = name.split('.');
+  if (rest.length === 0 && Object.hasOwn(methodActions, verb)) return methodActions[verb];
+  const lists = [simpleActions, ...featuresOf(core).map(({ actions }) => actions ?? {})];
+  return lists.find((list) => Object.hasOwn(list, name))?.[name];
 }
+
+/** What can be done with a method: `totp.verify`, `otp_sms.prepare`. */
+const methodActions: Record<string, Action> = { prepare, verify, prepare_enrolment: prepareEnrolment, enrol };
 
 const simpleActions: Record<string, Action> = {
   async identify(context, { situation: { flow }, decision, fields }) {
@@ -91,7 +67,7 @@ const simpleActions: Record<string, Action> = {
     // Who set the account up has just shown the password; who changes it has shown the old one.
     const proofs = flow.purpose === 'setup' ? [...flow.proofs, passwordProof(context, user.id)] : flow.proofs;
     return accepted(await release(context, flow, busyToken, {
-      ...givenBack, version: { increment: 1 }, notice: nothing, proofs: writeProofs(proofs), sealedPending: sealPending(context, flow.id, { passwordHash: hash }) }));
+      ...givenBack, version: { increment: 1 }, notice: nothing, proofs: writeProofs(proofs), sealedPending: pendingWith(context, flow, { passwordHash: hash }) }));
   },
 
   async consent(context, { situation: { flow }, decision, fields }) {
@@ -102,7 +78,7 @@ const simpleActions: Record<string, Action> = {
   },
 
   /** Nothing is missing; the person only has to say so, since a page view completes nothing. */
-  continue: async (_context, { decision }) => (decision.kind === 'complete' ? { kind: 'go on' } : page),
+  continue: async (_context, { decision }) => (decision.kind === 'complete' || decision.kind === 'effect' ? { kind: 'go on' } : page),
 
   cancel: async (context, { situation: { flow } }) => (flow.purpose === 'setup' ? page : cancel(context, flow)),
 
@@ -120,34 +96,70 @@ const simpleActions: Record<string, Action> = {
   },
 };
 
+/** Sends a code or makes a challenge. What was sent is counted by the factor; the flow only moves on. */
+async function prepare(context: InstanceContext, { situation: { flow, facts }, decision, fields, method }: Input): Promise<ActionResult> {
+  const factor = findFactor(context.core, method);
+  if (!isFactorStep(decision) || !factor?.prepare || !factor.steps.includes(decision.step)) return page;
+  const refusal = await factor.prepare(context, facts, { credentialId: fields['credentialId'], fields });
+  return accepted(await advance(context, flow, { notice: refusal ? writeNotice(noticeOf(refusal)) : nothing }));
+}
+
 /** Checks a factor: pays first, checks without an open transaction, then writes what was found. */
 async function verify(context: InstanceContext, { situation: { flow, facts }, decision, fields, method }: Input): Promise<ActionResult> {
-  if (!isAt(decision, 'first_factor', 'second_factor') || !isFactorMethod(method)) return page;
-  const factor = factors[method];
+  const factor = findFactor(context.core, method);
+  if (!isFactorStep(decision) || !factor?.steps.includes(decision.step)) return page;
   const input = factor.input.safeParse(fields);
-  if (!input.success) {
-    const field = String(input.error.issues[0]?.path[0] ?? method);
-    return refuse(context, flow, { code: fields[field] ? 'Params.Illegal' : 'Params.Blank', field });
-  }
+  if (!input.success) return refuse(context, flow, faultOf(input.error, method, fields));
   const busyToken = await reserve(context, flow);
   if (busyToken === undefined) return { kind: 'changed' };
-  const result = await orGiveBack(context, flow, busyToken, () => factor.verify(context, facts, input.data));
+  const result = await orGiveBack(context, flow, busyToken, () => factor.verify(context, facts, input.data as never));
   return isRefusal(result)
     ? recordRefusal(context, flow, busyToken, method, result)
     : recordProof(context, flow, busyToken, result, ['on', 'true', '1'].includes(fields['remember'] ?? ''));
 }
 
-async function recordProof(context: InstanceContext, flow: FlowState, busyToken: string, { proof, userId }: Verified, remember: boolean): Promise<ActionResult> {
+async function prepareEnrolment(context: InstanceContext, { situation: { flow, facts }, decision, fields, method }: Input): Promise<ActionResult> {
+  const enrolment = findEnrolment(method);
+  if (!isAt(decision, 'enrol_factor') || !enrolment?.prepare) return page;
+  const refusal = await enrolment.prepare(context, facts, { credentialId: fields['credentialId'], fields });
+  return accepted(await advance(context, flow, { notice: refusal ? writeNotice(noticeOf(refusal)) : nothing }));
+}
+
+/** Checks a new credential. It waits in the flow; the account gets it when the flow completes. */
+async function enrol(context: InstanceContext, { situation: { flow, facts }, decision, fields, method }: Input): Promise<ActionResult> {
+  const enrolment = findEnrolment(method);
+  if (!isAt(decision, 'enrol_factor') || !enrolment) return page;
+  const input = enrolment.input.safeParse(fields);
+  if (!input.success) return refuse(context, flow, faultOf(input.error, method, fields));
+  const busyToken = await reserve(context, flow);
+  if (busyToken === undefined) return { kind: 'changed' };
+  const result = await orGiveBack(context, flow, busyToken, () => enrolment.verify(context, facts, input.data as never));
+  if (isRefusal(result)) return recordRefusal(context, flow, busyToken, method, result);
+  return accepted(await release(context, flow, busyToken, {
+    ...givenBack, version: { increment: 1 }, notice: nothing,
+    proofs: writeProofs(mergeProofs(flow.proofs, [result.proof])),
+    sealedPending: pendingWith(context, flow, { credentials: [...flow.pending.credentials ?? [], { method, credential: result.credential }] }) }));
+}
+
+const isFactorStep = (decision: Decision): decision is { kind: 'step'; step: FactorStep } => isAt(decision, 'first_factor', 'second_factor');
+
+/** What was wrong with the fields of a method: the first of it. */
+function faultOf(error: z.ZodError, method: string, fields: Input['fields']): Notice {
+  const field = String(error.issues[0]?.path[0] ?? method);
+  return { code: fields[field] ? 'Params.Illegal' : 'Params.Blank', field };
+}
+
+async function recordProof(context: InstanceContext, flow: FlowState, busyToken: string, { proof, userId, pending }: Verified, remember: boolean): Promise<ActionResult> {
   if (flow.userId !== null && flow.userId !== userId) throw new Error('a proof of another user reached a flow');
   return accepted(await release(context, flow, busyToken, {
-    ...givenBack, version: { increment: 1 }, userId, notice: nothing,
+    ...givenBack, version: { increment: 1 }, ...(userId !== undefined && { userId }), notice: nothing,
+    ...(pending && { sealedPending: pendingWith(context, flow, pending) }),
     proofs: writeProofs(mergeProofs(flow.proofs, [proof])), answers: writeAnswers({ ...flow.answers, remember }) }));
 }
 
 async function recordRefusal(context: InstanceContext, flow: FlowState, busyToken: string, method: string, refusal: Refusal): Promise<ActionResult> {
   const isLast = await context.transaction(async (tx) => {
-    const notice = writeNotice({ code: refusal.code, ...(refusal.field && { field: refusal.field }), ...(refusal.retryAt && { retryAt: refusal.retryAt.toISOString() }) });
-    const released = await release(tx, flow, busyToken, { notice, ...(refusal.unchecked && givenBack) });
+    const released = await release(tx, flow, busyToken, { notice: writeNotice(noticeOf(refusal)), ...(refusal.unchecked && givenBack) });
     if (refusal.unchecked) return false;
     const subject = refusal.userId === undefined
       ? { type: 'identifier' as const, id: identifierHash(tx, flow.identifier ?? '') }
@@ -158,25 +170,6 @@ async function recordRefusal(context: InstanceContext, flow: FlowState, busyToke
   return isLast ? { kind: 'used up' } : page;
 }
 
-/** When the check itself fails (the hashing queue is full), nothing was tried and nothing is spent. */
-async function orGiveBack<Result>(context: InstanceContext, flow: FlowState, busyToken: string, check: () => Promise<Result>): Promise<Result> {
-  try {
-    return await check();
-  } catch (error) {
-    await release(context, flow, busyToken, givenBack);
-    throw error;
-  }
-}
-
-async function refuse(context: InstanceContext, flow: FlowState, notice: Notice): Promise<ActionResult> {
-  await advance(context, flow, { notice: writeNotice(notice) });
-  return page;
-}
-
 async function cancel(context: InstanceContext, flow: FlowState): Promise<ActionResult> {
   return await advance(context, flow, { status: 'cancelled' }) ? { kind: 'cancelled' } : { kind: 'changed' };
 }
-
-const nothing = Prisma.DbNull;
-const givenBack = { attemptsLeft: { increment: 1 } } as const;
-const writeNotice = (notice: Notice): Prisma.InputJsonObject => ({ ...notice });

@@ -2,7 +2,7 @@
  * The one function that makes or raises a session. In one transaction the flow is closed, facts and policy are loaded
  * and decided again, and everything that waited is written; any failure undoes all of it, and the proofs stay valid.
  */
-import { acceptInvitation, noteSignIn } from '../../directory/index.ts';
+import { acceptInvitation, createUser, noteSignIn, type User } from '../../directory/index.ts';
 import { append } from '../../events/index.ts';
 import { newId } from '../../core/ids.ts';
 import { sha256 } from '../../core/secrets.ts';
@@ -10,6 +10,7 @@ import { countSubject, countUse, key, type InstanceContext } from '../../tenancy
 import { lockBrowser, rememberSignIn } from '../browsers.ts';
 import { sessionCookie } from '../cookies.ts';
 import { askedConsent, storeConsent, wholeConsent } from '../consents.ts';
+import { findEnrolment } from '../enrolments/index.ts';
 import { sessionCreated, sessionRaised } from '../events.ts';
 import { findLiveSessionById, idleLimit, loadSessionInTransaction } from '../live-sessions.ts';
 import { storePassword } from '../passwords.ts';
@@ -18,7 +19,8 @@ import { end, endAllOfUser, issueToken } from '../sessions.ts';
 import { consumeSetupLink } from '../setup-links.ts';
 import type { Outcome, Proof, SessionView } from '../types.ts';
 import { type Decision, decide } from './decide.ts';
-import { denied } from './requirements.ts';
+import { featuresOf } from './features.ts';
+import { denied } from './verdicts.ts';
 import { loadSituation, type Situation } from './situation.ts';
 import { advance, type FlowState, writeAnswers } from './store.ts';
 
@@ -94,8 +96,8 @@ async function completeInTransaction(tx: InstanceContext, flow: FlowState, prese
   const situation = await loadSituation(tx, flow, still && presented.session);
   const decision = decide(situation.facts, situation.policy);
   if (decision.kind !== 'complete') throw notYet(decision);
-  const { user, application, facts } = situation;
-  if (!user) throw new Error('a complete flow has a user');
+  const { application, facts } = situation;
+  const user = situation.user ?? await createPendingUser(tx, flow);
 
   // Before the session, as one who disables a user takes their rows: two transactions in one order cannot deadlock.
   if (facts.proofs.length > 0) await noteSignIn(tx, user.id);
@@ -108,6 +110,8 @@ async function completeInTransaction(tx: InstanceContext, flow: FlowState, prese
     await storePassword(tx, user.id, { hash: flow.pending.passwordHash, mustChange: false, by: 'user' });
     await endAllOfUser(tx, user.id, 'password_changed', made.id);
   }
+  for (const { method, credential } of flow.pending.credentials ?? []) await findEnrolment(method)?.store(tx, user.id, credential);
+  for (const feature of featuresOf(tx.core)) await feature.store?.(tx, situation, user.id);
   if (application && facts.allowed) await storeConsent(tx, user.id, application.id, askedConsent(flow.request));
   if (facts.proofs.length > 0) await rememberSignIn(tx, browserId, user.id, flow.answers.remember ?? false);
   // Only what is new needs a new token: a session that was merely continued keeps its own.
@@ -119,6 +123,16 @@ async function completeInTransaction(tx: InstanceContext, flow: FlowState, prese
     outcome: { kind: 'completed', session, sessionToken: token, sessionChanged: made.isNew, consent: wholeConsent(flow.request) },
     setCookies: token === undefined ? [] : [sessionCookie(tx, token, session.remember)],
   };
+}
+
+/** The account that a registration or the first sign-in from outside waited to make. @throws Problem 409 when a name was taken meanwhile */
+async function createPendingUser(tx: InstanceContext, flow: FlowState): Promise<User> {
+  if (flow.pending.newUser === undefined) throw new Error('a complete flow has a user');
+  const { user, proven } = flow.pending.newUser;
+  const { emailVerified, phoneVerified, source } = proven;
+  return createUser(tx, user, {
+    ...(emailVerified !== undefined && { emailVerified }), ...(phoneVerified !== undefined && { phoneVerified }),
+    ...(source && { source: { type: source.type, ...(source.id !== undefined && { id: source.id }) } }) });
 }
 
 /** Uses up what the flow began with, once. */

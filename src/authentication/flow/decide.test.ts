@@ -21,7 +21,7 @@ const names = fc.subarray(['profile', 'email', 'phone']);
 const consents = fc.record({ scopes: names, claims: fc.subarray(['address']), resources: fc.constantFrom({}, { 'https://api.example.com': ['orders:read'] }) });
 
 const allFacts: fc.Arbitrary<Facts> = fc.record({
-  flowId: fc.constant('flow_1'), now: fc.constant(now), browserId: fc.constant('brow_1'),
+  flowId: fc.constant('flow_1'), channel: fc.constant('browser' as const), newUser: fc.constant(false), now: fc.constant(now), browserId: fc.constant('brow_1'),
   purpose: fc.constantFrom('sign_in', 'step_up', 'setup'),
   identifier: fc.option(fc.constant('alice'), { nil: undefined }),
   user: fc.option(fc.record({ id: fc.constant('user_1'), username: fc.constant('alice'), state: fc.constantFrom('usable', 'disabled', 'locked', 'expired', 'pending') }), { nil: undefined }),
@@ -87,7 +87,7 @@ describe('the next step of a flow', () => {
 const proven = (proof: Partial<Proof> = {}): Proof => ({
   method: 'password', authenticator: 'password', categories: ['knowledge'], amr: ['pwd'], phishingResistant: false, provenAt: ago(5), use: 'sign_in', ...proof });
 const signedIn: Facts = {
-  flowId: 'flow_1', purpose: 'sign_in', now, browserId: 'brow_1', identifier: 'alice', user: { id: 'user_1', username: 'alice', state: 'usable' },
+  flowId: 'flow_1', channel: 'browser', newUser: false, purpose: 'sign_in', now, browserId: 'brow_1', identifier: 'alice', user: { id: 'user_1', username: 'alice', state: 'usable' },
   proofs: [proven()], session: undefined, application: { enabled: true, assigned: true, openFromHere: true }, passwordChange: undefined, newPasswordChosen: false, consent: undefined, allowed: false };
 const noPolicy: Policy['access'] = { decision: 'allow', policy: undefined, because: '', secondFactor: undefined };
 const totp: Policy['access'] = { decision: 'second_factor', policy: undefined, because: '', secondFactor: { methods: ['totp'], intervalSeconds: 3_600 } };

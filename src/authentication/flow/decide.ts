@@ -1,9 +1,10 @@
 /** The next step of a flow, from its facts. Pure: the same facts always give the same answer. */
 import type { StepName } from '../types.ts';
 import type { Facts, Policy } from './facts.ts';
-import { type Denied, denied, type Requirement, requirements, type Verdict } from './requirements.ts';
+import { requirements } from './requirements.ts';
+import { type Denied, denied, type Requirement, type Verdict } from './verdicts.ts';
 
-export type Decision = { readonly kind: 'step'; readonly step: StepName } | Denied | { readonly kind: 'complete' };
+export type Decision = { readonly kind: 'step'; readonly step: StepName } | { readonly kind: 'effect'; readonly effect: string } | Denied | { readonly kind: 'complete' };
 
 /** The first requirement that is not met; with none left, the flow may complete. */
 export function decide(facts: Facts, policy: Policy, list: readonly Requirement[] = requirements): Decision {

@@ -1,11 +1,13 @@
 /** What is known in a flow, and what is asked of it: all that `decide` looks at. */
 import type { AccessDecision } from '../../access/index.ts';
-import type { GrantedConsent, Level, Proof, Purpose } from '../types.ts';
+import type { Channel, GrantedConsent, Level, Proof, Purpose } from '../types.ts';
+import type { FeatureFacts } from './feature-facts.ts';
 
 export type AccountState = 'usable' | 'disabled' | 'locked' | 'expired' | 'pending';
 
-export interface Facts {
+export interface Facts extends FeatureFacts {
   readonly flowId: string;
+  readonly channel: Channel;
   readonly purpose: Purpose;
   readonly now: Date;
   readonly browserId: string | undefined;
@@ -13,6 +15,8 @@ export interface Facts {
   readonly identifier: string | undefined;
   /** Who it is: by a proof in this flow, by the session it goes on from, or by the set-up link. Never by a typed name. */
   readonly user: { readonly id: string; readonly username: string; readonly state: AccountState } | undefined;
+  /** Nobody yet: an account that is made when the flow completes (registration, the first sign-in from outside). */
+  readonly newUser: boolean;
   /** Given in this flow. */
   readonly proofs: readonly Proof[];
   /** The browser's live session, where the flow goes on from it. */
@@ -22,7 +26,7 @@ export interface Facts {
     /** By its network zones, from the address of this request. */
     readonly openFromHere: boolean;
   } | undefined;
-  readonly passwordChange: 'required' | 'expired' | 'setup' | undefined;
+  readonly passwordChange: 'required' | 'expired' | 'setup' | 'recovery' | undefined;
   /** A new password was accepted and waits for the end of the flow. */
   readonly newPasswordChosen: boolean;
   /** What the person allowed this application before. */
@@ -58,7 +62,7 @@ export function countedProofs(facts: Facts, policy: Policy): Proof[] {
   const age = (proof: Proof) => (facts.now.getTime() - proof.provenAt.getTime()) / 1_000;
   const own = facts.proofs.filter((proof) => proof.method === 'setup_link' || age(proof) <= proofSeconds);
   // A forced change of the password asks for the present one, whatever the session knows.
-  const fresh = policy.freshProof || (facts.passwordChange !== undefined && facts.passwordChange !== 'setup');
+  const fresh = policy.freshProof || facts.passwordChange === 'required' || facts.passwordChange === 'expired';
   const kept = fresh ? [] : (facts.session?.proofs ?? []).filter((proof) => policy.maxAge === undefined || age(proof) <= policy.maxAge);
   return [...kept, ...own];
 }

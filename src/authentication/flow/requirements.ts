@@ -3,48 +3,30 @@
  * denied. What is missing is computed at every request, so no step can be forged, skipped or forgotten.
  */
 import { isAtLeast, levelOf, meetsSecondFactor } from '../levels.ts';
-import type { StepName } from '../types.ts';
-import { countedProofs, type Facts, type Policy } from './facts.ts';
-
-export type Verdict =
-  | { readonly kind: 'met' }
-  | { readonly kind: 'unmet'; readonly step: StepName }
-  | Denied;
-
-export interface Denied {
-  readonly kind: 'denied';
-  readonly reason: DenialReason;
-  readonly error: 'access_denied' | 'unmet_authentication_requirements';
-  /** The access policy that denied, and why; for the log. */
-  readonly policy?: { readonly id: string | null; readonly name: string | null; readonly because: string };
-}
-
-export type DenialReason = 'account_disabled' | 'account_locked' | 'account_expired' | 'account_pending' | 'application_disabled' | 'not_assigned'
-  | 'network_zone' | 'access_policy' | 'level_unreachable' | 'attempts_used_up' | 'setup_link_used' | 'policy_error';
-
-export interface Requirement {
-  readonly name: string;
-  check(facts: Facts, policy: Policy): Verdict;
-}
-
-const met: Verdict = { kind: 'met' };
-const unmet = (step: StepName): Verdict => ({ kind: 'unmet', step });
-export const denied = (reason: DenialReason, error: Denied['error'] = 'access_denied'): Denied => ({ kind: 'denied', reason, error });
+import type { Proof } from '../types.ts';
+import { countedProofs, type Facts } from './facts.ts';
+import { denied, met, type Requirement, unmet } from './verdicts.ts';
 
 const identify: Requirement = {
   name: 'identify',
-  check: (facts) => (facts.user !== undefined || facts.identifier !== undefined ? met : unmet('identify')),
+  check: (facts) => (facts.user !== undefined || facts.newUser || facts.identifier !== undefined ? met : unmet('identify')),
 };
 
 const firstFactor: Requirement = {
   name: 'first_factor',
   check(facts, policy) {
-    const counts = facts.purpose === 'setup' ? ['sign_in', 'recovery'] : ['sign_in'];
-    const proven = facts.user !== undefined
+    const counts = firstFactorUses(facts);
+    const proven = (facts.user !== undefined || facts.newUser)
       && countedProofs(facts, policy).some((proof) => counts.includes(proof.use) && proof.method !== 'remembered_device');
     return proven ? met : unmet('first_factor');
   },
 };
+
+/** Who sets up or recovers an account shows its link or code; who registers, the mailbox; everybody else a factor. */
+function firstFactorUses({ purpose, newUser }: Facts): Proof['use'][] {
+  if (purpose === 'setup' || purpose === 'recover') return ['sign_in', 'recovery'];
+  return newUser ? ['sign_in', 'enrolment'] : ['sign_in'];
+}
 
 /** After a proof, so it can be said openly: nobody else learns it. */
 const accountState: Requirement = {

@@ -5,9 +5,10 @@ import { findUserById, type User } from '../../directory/index.ts';
 import type { InstanceContext } from '../../tenancy/index.ts';
 import { isAssigned } from '../assignments.ts';
 import { askedConsent, findConsent } from '../consents.ts';
-import { factors, isFactorMethod } from '../factors/index.ts';
+import { factorsOf, findFactor } from '../factors/index.ts';
 import { levelOf, methodsOf, wantedLevel } from '../levels.ts';
 import { findPassword } from '../passwords.ts';
+import { loadFeatureFacts } from './features.ts';
 import type { Proof, SessionView } from '../types.ts';
 import type { AccountState, Facts, Policy } from './facts.ts';
 import type { FlowState } from './store.ts';
@@ -32,23 +33,34 @@ export async function loadSituation(context: InstanceContext, flow: FlowState, p
     flow.applicationId === null ? undefined : findApplication(context, flow.applicationId),
     userId === undefined ? undefined : findPassword(context, userId),
   ]);
+  const features = await loadFeatureFacts(context, { flow, user, application, session: continued, proofs: [...continued?.proofs ?? [], ...flow.proofs] });
+  const newUser = user === undefined && flow.pending.newUser !== undefined;
   const facts: Facts = {
-    flowId: flow.id, purpose: flow.purpose, now: context.now(), browserId: flow.browserId ?? undefined, identifier: flow.identifier,
+    ...features,
+    flowId: flow.id, channel: flow.channel, purpose: flow.purpose, now: context.now(), browserId: flow.browserId ?? undefined, identifier: flow.identifier,
     user: user && { id: user.id, username: user.username, state: stateOf(user, flow, context.now()) },
+    newUser,
     proofs: flow.proofs,
     session: continued && { id: continued.id, proofs: continued.proofs },
     application: flow.applicationId === null ? undefined : {
       enabled: application?.enabled ?? false,
-      assigned: user === undefined || await isAssigned(context, flow.applicationId, user.id),
+      // Who does not exist yet is assigned where everybody is.
+      assigned: user === undefined ? !newUser || await isAssigned(context, flow.applicationId, '') : await isAssigned(context, flow.applicationId, user.id),
       openFromHere: await isOpenFromHere(context, flow.applicationId),
     },
-    passwordChange: flow.purpose === 'setup' ? 'setup' : password?.change,
+    passwordChange: passwordChangeOf(flow, password?.change),
     newPasswordChosen: flow.pending.passwordHash !== undefined,
     consent: user && application ? await findConsent(context, user.id, application.id) : undefined,
     allowed: flow.answers.allowed ?? false,
   };
   const access = user && application ? await judge(context, facts, application, user.id) : noPolicy;
   return { flow, facts, policy: policyOf(context, flow, application, facts, access), user, application, session };
+}
+
+function passwordChangeOf(flow: FlowState, change: Facts['passwordChange']): Facts['passwordChange'] {
+  if (flow.purpose === 'setup') return 'setup';
+  // Who recovers the account has no password that is known: they choose one.
+  return flow.purpose === 'recover' && flow.proofs.some(({ use }) => use === 'recovery') ? 'recovery' : change;
 }
 
 const noPolicy = { decision: 'allow', policy: undefined, because: '', secondFactor: undefined } as const;
@@ -70,17 +82,17 @@ function policyOf(context: InstanceContext, flow: FlowState, application: Applic
     level: wantedLevel(context, request.acrValues),
     maxAge: request.maxAge,
     freshProof: asks('login'),
-    reachable: reachableLevels(facts),
+    reachable: reachableLevels(context, facts),
     access,
-    secondFactorOffered: access.secondFactor?.methods.some(isFactorMethod) ?? false,
+    secondFactorOffered: access.secondFactor?.methods.some((method) => findFactor(context.core, method)?.steps.includes('second_factor')) ?? false,
     // A native application cannot prove that it is the one that was allowed before (RFC 8252 §8.6): it asks each time.
     consent: application && !application.firstParty ? { always: asks('consent') || application.kind === 'native', asked: askedConsent(request) } : undefined,
   };
 }
 
 /** What all methods offered here together could show, on top of what was shown. */
-function reachableLevels(facts: Facts): Policy['reachable'] {
-  const possible = Object.values(factors).map((factor): Proof => ({
+function reachableLevels(context: InstanceContext, facts: Facts): Policy['reachable'] {
+  const possible = factorsOf(context.core).map((factor): Proof => ({
     method: factor.method, authenticator: factor.method, categories: factor.categories, amr: [], phishingResistant: factor.phishingResistant, provenAt: facts.now, use: 'sign_in' }));
   return [levelOf([...facts.proofs, ...(facts.session?.proofs ?? []), ...possible], facts.now)];
 }

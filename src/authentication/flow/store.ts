@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import { randomToken } from '../../core/secrets.ts';
 import type { Flow, Prisma } from '../../generated/prisma/client.ts';
+import { createUserSchema, sourceTypeSchema } from '../../directory/index.ts';
 import { key, type InstanceContext } from '../../tenancy/index.ts';
 import { readProofs } from '../proofs.ts';
 import type { Channel, FlowReference, FlowRequest, FlowStatus, Notice, OriginKind, Proof, Purpose } from '../types.ts';
@@ -24,7 +25,19 @@ const answersSchema = z.object({
 });
 export type Answers = z.infer<typeof answersSchema>;
 
-const pendingSchema = z.object({ passwordHash: z.string().optional() });
+/** What waits for the end of the flow: an account changes only when the last requirement is met. */
+const pendingSchema = z.object({
+  passwordHash: z.string().optional(),
+  /** An account to be made, as `createUser` takes it, with what was proven of it. */
+  newUser: z.object({
+    user: createUserSchema,
+    proven: z.object({ emailVerified: z.boolean().optional(), phoneVerified: z.boolean().optional(), source: z.object({ type: sourceTypeSchema, id: z.string().optional() }).optional() }),
+  }).optional(),
+  /** Credentials that were shown to work; each is read by the enrolment of its method. */
+  credentials: z.array(z.object({ method: z.string(), credential: z.unknown() })).optional(),
+  /** Of each feature, by its name. */
+  features: z.record(z.string(), z.unknown()).optional(),
+});
 export type Pending = z.infer<typeof pendingSchema>;
 
 /** A flow, read. Whether its time has passed is part of `status`. */
@@ -47,6 +60,12 @@ export interface FlowState {
   readonly pending: Pending;
   readonly answers: Answers;
   readonly notice: Notice | undefined;
+  /** What features have found out (`effects`). */
+  readonly risk: unknown;
+  readonly hookResults: unknown;
+  readonly sourceId: string | null;
+  readonly address: string | null;
+  readonly userAgent: string | null;
   readonly denial: { readonly reason: string; readonly error: 'access_denied' | 'unmet_authentication_requirements' } | undefined;
   readonly sessionId: string | null;
   readonly createdAt: Date;
@@ -72,6 +91,7 @@ function readFlow(context: InstanceContext, row: Flow): FlowState {
     pending: row.sealedPending === null ? {} : pendingSchema.parse(JSON.parse(open(row.sealedPending, 'pending'))),
     answers: answersSchema.parse(row.answers),
     notice: (row.notice ?? undefined) as Notice | undefined,
+    risk: row.risk ?? undefined, hookResults: row.hookResults, sourceId: row.sourceId, address: row.address, userAgent: row.userAgent,
     denial: (row.denial ?? undefined) as FlowState['denial'],
   };
 }

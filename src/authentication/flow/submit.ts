@@ -6,12 +6,13 @@ import { append } from '../../events/index.ts';
 import { signInDenied } from '../events.ts';
 import { findLiveSession } from '../live-sessions.ts';
 import type { Outcome, Submission, SubmitResult } from '../types.ts';
-import { actions } from './actions.ts';
+import { findAction } from './actions.ts';
 import { complete, type Presented, repeatCompletion } from './complete.ts';
-import { decide } from './decide.ts';
+import { type Decision, decide } from './decide.ts';
+import { featuresOf } from './features.ts';
 import { isFormToken } from './form-token.ts';
 import { loadFlowOrigin } from './origins.ts';
-import { type Denied, denied } from './requirements.ts';
+import { type Denied, denied } from './verdicts.ts';
 import { loadSituation } from './situation.ts';
 import { flowUrl } from './start.ts';
 import { advance, findFlow, type FlowState, referenceOf } from './store.ts';
@@ -46,7 +47,7 @@ async function answer(context: InstanceContext, turn: Turn): Promise<SubmitResul
   if (submission.version !== flow.version) return settle(context, turn);          // an old form: where things stand now
   const situation = await loadSituation(context, flow, presented.session);
   const decision = decide(situation.facts, situation.policy);
-  const action = actions(submission.do);
+  const action = findAction(context.core, submission.do);
   if (!action) return toPage(context, flow);
   const result = await action(context, { situation, decision, browser, fields: submission.fields, method: submission.do.split('.')[0] ?? '' });
   switch (result.kind) {
@@ -63,17 +64,33 @@ async function answer(context: InstanceContext, turn: Turn): Promise<SubmitResul
 /** After an accepted input: completes the flow when nothing is missing. */
 async function goOn(context: InstanceContext, turn: Turn): Promise<SubmitResult> {
   const { presented } = turn;
-  const flow = await findFlow(context, turn.flow.id);
-  if (flow?.status !== 'active') return settle(context, turn);
-  const { facts, policy } = await loadSituation(context, flow, presented.session);
-  const decision = decide(facts, policy);
-  if (decision.kind === 'step') return toPage(context, flow);
+  const found = await findOut(context, turn);
+  if (!found) return settle(context, turn);
+  const { flow, decision } = found;
+  if (decision.kind === 'step' || decision.kind === 'effect') return toPage(context, flow);
   if (decision.kind === 'denied') return deny(context, flow, decision);
   const completion = await complete(context, flow, presented);
   switch (completion.kind) {
     case 'completed': return resume(context, { ...flow, status: 'completed' }, completion.outcome, completion.setCookies);
     case 'not yet': return completion.decision.kind === 'denied' ? deny(context, flow, completion.decision) : toPage(context, flow);
     case 'changed': return settle(context, turn);
+  }
+}
+
+/** More effects than any flow has: a feature that asks for its effect again and again must not hold up the server. */
+const mostEffects = 10;
+
+/** Runs what requirements must have found out, one after the other, until they can decide. Undefined: the flow was changed meanwhile. */
+async function findOut(context: InstanceContext, { flow: { id }, presented }: Turn): Promise<{ flow: FlowState; decision: Decision } | undefined> {
+  for (let effects = 0; ; effects += 1) {
+    const flow = await findFlow(context, id);
+    if (flow?.status !== 'active') return undefined;
+    const situation = await loadSituation(context, flow, presented.session);
+    const decision = decide(situation.facts, situation.policy);
+    if (decision.kind !== 'effect') return { flow, decision };
+    const effect = featuresOf(context.core).find(({ effects: own }) => own && Object.hasOwn(own, decision.effect))?.effects?.[decision.effect];
+    if (!effect || effects === mostEffects) return { flow, decision: denied('policy_error') };
+    if (!await effect(context, situation)) return undefined;
   }
 }
 
@@ -126,8 +143,8 @@ async function restart(context: InstanceContext, flow: FlowState): Promise<Submi
   return address === undefined ? toPage(context, flow) : { kind: 'redirect', location: address, setCookies: [] };
 }
 
-/** What an old form may still ask for: to get on. Its own input is not taken. */
-const forward = /^(\w+\.verify|choose_account|change_password|consent|continue)$/;
+/** An old form may still ask to get on; its own input is not taken. These do not ask for that. */
+const backward = /^(\w+\.prepare|\w+\.prepare_enrolment|identify|cancel|leave|restart|switch_account|recover|register)$/;
 
 /**
  * A double click, or a form sent from two tabs: waits for the request at work, so that the answer people see is the one
@@ -138,7 +155,7 @@ async function settle(context: InstanceContext, turn: Turn): Promise<SubmitResul
   for (const deadline = Date.now() + settleMilliseconds; Date.now() < deadline;) {
     const flow = await findFlow(context, turn.flow.id);
     if (flow?.status === 'completed') return resumeAgain(context, flow, presented);
-    if (flow?.status !== 'active' || !forward.test(submission.do)) break;
+    if (flow?.status !== 'active' || backward.test(submission.do)) break;
     if (flow.isBusy) {
       await pause(50);
       continue;

@@ -4,11 +4,13 @@ import { findUserById } from '../../directory/index.ts';
 import type { InstanceContext } from '../../tenancy/index.ts';
 import { type Browser, findBrowser } from '../browsers.ts';
 import type { BrowserTokens } from '../cookies.ts';
-import { factors } from '../factors/index.ts';
+import type { FactorStep } from '../factors/factor.ts';
+import { factorsOf } from '../factors/index.ts';
 import { findLiveSession } from '../live-sessions.ts';
 import { maximumPasswordBytes } from '../../core/password-text.ts';
 import type { AccountChoice, FlowAction, FlowView, LoadedFlow, MethodView, StepName, StepView } from '../types.ts';
 import { type Decision, decide } from './decide.ts';
+import { featuresOf } from './features.ts';
 import { formToken } from './form-token.ts';
 import { loadFlowOrigin } from './origins.ts';
 import { loadSituation, type Situation } from './situation.ts';
@@ -58,7 +60,7 @@ function actionsOf(flow: FlowState, decision: Decision | undefined, { facts }: S
       if (decision?.kind === 'denied') return ['leave', ...(flow.purpose === 'setup' ? [] : ['switch_account'] as const)];
       const isSomebody = facts.user !== undefined || facts.identifier !== undefined;
       return [
-        ...(decision?.kind === 'complete' ? ['continue'] as const : []),
+        ...(decision?.kind === 'complete' || decision?.kind === 'effect' ? ['continue'] as const : []),
         ...(isSomebody && flow.purpose !== 'setup' ? ['switch_account'] as const : []),
         ...(flow.purpose === 'setup' ? [] : ['cancel'] as const),
       ];
@@ -73,20 +75,27 @@ async function viewStep(context: InstanceContext, situation: Situation, name: St
       name, accounts: await accountsOf(context, situation, browser),
       fields: [{ name: 'identifier', type: 'text', required: true, autocomplete: 'username', maxLength: 255 }] };
     case 'first_factor': case 'second_factor': return {
-      name, methods: await methodsOf(context, situation),
+      name, methods: await methodsOf(context, situation, name),
       ...(settings.session.allowRemember && { remember: { days: Math.floor(settings.session.rememberSeconds / 86_400) } }) };
     case 'change_password': return {
       name, reason: situation.facts.passwordChange ?? 'required',
       fields: [{ name: 'newPassword', type: 'password', required: true, autocomplete: 'new-password', maxLength: maximumPasswordBytes }],
       policy: { minimumLength: settings.password.minimumLength, minimumStrength: settings.password.minimumStrength, historyCount: settings.password.historyCount } };
     case 'consent': return viewConsent(context, situation);
+    default: return viewOfFeature(context, situation, name);
   }
 }
 
+function viewOfFeature(context: InstanceContext, situation: Situation, name: StepName): Promise<StepView> {
+  const view = featuresOf(context.core).find(({ views }) => views?.[name])?.views?.[name];
+  if (!view) throw new Error(`no feature shows the step ${name}`);
+  return view(context, situation);
+}
+
 /** The methods of this instance, not those of the user: these would tell who exists. */
-async function methodsOf(context: InstanceContext, { facts }: Situation): Promise<MethodView[]> {
-  const views = await Promise.all(Object.values(factors).map((factor) => factor.describe(context, facts)));
-  return views.filter((view) => view !== undefined);
+async function methodsOf(context: InstanceContext, { facts }: Situation, step: FactorStep): Promise<MethodView[]> {
+  const offered = factorsOf(context.core).filter(({ steps }) => steps.includes(step));
+  return (await Promise.all(offered.map((factor) => factor.describe(context, facts, step)))).flat();
 }
 
 /** Accounts that this browser was told to keep, and the one it is signed in to. */

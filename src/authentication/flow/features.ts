@@ -1,0 +1,14 @@
+/** The one list of features. A new one is a folder, a line here, one in feature-facts.ts, and its place in requirements.ts. */
+import type { Core } from '../../core/core.ts';
+import type { InstanceContext } from '../../tenancy/index.ts';
+import type { FeatureFacts } from './feature-facts.ts';
+import { type FlowFeature, type Loading, registeredFeatures } from './feature.ts';
+
+const features: readonly FlowFeature[] = [];
+
+export const featuresOf = (core: Core): readonly FlowFeature[] => [...features, ...registeredFeatures(core)];
+
+export async function loadFeatureFacts(context: InstanceContext, loading: Loading): Promise<FeatureFacts> {
+  const loaded = await Promise.all(featuresOf(context.core).map(async (feature) => [feature.name, await feature.load(context, loading)] as const));
+  return Object.fromEntries(loaded) as unknown as FeatureFacts;
+}

@@ -1,0 +1,20 @@
+/** One file for each step, and the one list of them. */
+import type { StepView } from '../../authentication/index.ts';
+import type { Drawing, DrawnStep } from '../drawing.ts';
+import { changePassword } from './change-password.ts';
+import { consent } from './consent.ts';
+import { enrolFactor } from './enrol-factor.ts';
+import { firstFactor, secondFactor } from './factor.ts';
+import { identify } from './identify.ts';
+
+/** Draws whatever a flow needs next. */
+export function drawStep(drawing: Drawing, step: StepView): DrawnStep {
+  switch (step.name) {
+    case 'identify': return identify(drawing, step);
+    case 'first_factor': return firstFactor(drawing, step);
+    case 'second_factor': return secondFactor(drawing, step);
+    case 'enrol_factor': return enrolFactor(drawing, step);
+    case 'change_password': return changePassword(drawing, step);
+    case 'consent': return consent(drawing, step);
+  }
+}
