@@ -14,6 +14,7 @@ import { applicationRoles } from './application-roles/plugin.ts';
 import { administratorPage, administratorParams, administratorSchema, assignAdministratorRoleSchema, listAdministratorsQuery } from './administrator-schemas.ts';
 import { administratorsAmong, type Assignment, assignRole, keepLastOwner, loadAssignment, removeRole } from './administrators.ts';
 import { rejectActingOnHigher, rejectScopesBeyondOwn } from './authority.ts';
+import { describeCustomFieldUses } from './custom-field-uses.ts';
 import { administratorNotFound } from './errors.ts';
 import { listAdministrators } from './list-administrators.ts';
 import { decisionRoutes } from './decisions/routes.ts';
@@ -30,6 +31,7 @@ export async function access(app: FastifyInstance, { core }: { core: Core }): Pr
   onUserClosing(core, keepLastOwner, administratorsAmong);
   onOwnScopesGiven(core, rejectScopesBeyondOwn);
   onOrganizationalUnitUse(core, async (tx, organizationalUnitId) => [{ kind: 'administrators limited to it', count: await tx.db.administratorLimit.count({ where: { organizationalUnitId } }) }]);
+  describeCustomFieldUses(core);
   await app.register(administrators, { prefix: '/api/v1/administrators' });
   await app.register(administratorRoles);
   await app.register(accessPolicyRoutes, { core });

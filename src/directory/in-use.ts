@@ -9,7 +9,7 @@ export interface Use { readonly kind: string; readonly count: number; /** Whethe
 /** Runs in the transaction of the deletion, which holds the row. */
 export type DescribeUses = (tx: InstanceContext, id: string) => Promise<readonly Use[]>;
 
-const describersOf = perCore((): Record<'unit' | 'group', DescribeUses[]> => ({ unit: [], group: [] }));
+const describersOf = perCore((): Record<'unit' | 'group' | 'field', DescribeUses[]> => ({ unit: [], group: [], field: [] }));
 
 /** A unit that `describeUses` knows a use of is not deleted. Call it when the feature is registered. */
 export function onOrganizationalUnitUse(core: Core, describeUses: DescribeUses): void {
@@ -20,6 +20,21 @@ export function onOrganizationalUnitUse(core: Core, describeUses: DescribeUses):
 export function onGroupUse(core: Core, describeUses: DescribeUses): void {
   describersOf(core).group.push(describeUses);
 }
+
+/** The same for custom fields; `describeUses` gets the key, and what it finds is named by its `kind` ("the policy Nights"). */
+export function onCustomFieldUse(core: Core, describeUses: DescribeUses): void {
+  describersOf(core).field.push(describeUses);
+}
+
+/** What speaks of a custom field. */
+export async function customFieldUses(tx: InstanceContext, fieldKey: string): Promise<readonly Use[]> {
+  const uses: Use[] = [];
+  for (const describeUses of describersOf(tx.core).field) uses.push(...await describeUses(tx, fieldKey));
+  return uses.filter(({ count }) => count > 0);
+}
+
+/** A pattern of PostgreSQL for texts that speak of a custom field: `user.dict.team`, `user.dict["team"]`, `attribute:dict.team`. */
+export const namesCustomField = (fieldKey: string): string => `dict\\W+${fieldKey}\\M`;
 
 /** @throws Problem 409 that says what uses it */
 export async function rejectInUse(tx: InstanceContext, what: 'unit' | 'group', id: string, own: readonly Use[]): Promise<void> {

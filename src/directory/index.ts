@@ -27,5 +27,5 @@ export { addGroupMembers, putGroupMembers, removeGroupMembers } from './groups/g
 export { nestGroup, unnestGroup } from './groups/nesting.ts';
 export { groupIdSchema } from './groups/schemas.ts';
 export { groupNotFound } from './groups/errors.ts';
-export { onGroupUse, onOrganizationalUnitUse, type DescribeUses, type Use } from './in-use.ts';
+export { namesCustomField, onCustomFieldUse, onGroupUse, onOrganizationalUnitUse, type DescribeUses, type Use } from './in-use.ts';
 export { directory } from './routes.ts';

@@ -18,7 +18,7 @@ export async function listAccess(
     SELECT ${subjectColumns}
     FROM "ApplicationAccess" a ${subjectJoins}
     WHERE a."instanceId" = ${instanceId} AND a."applicationId" = ${applicationId} AND ${subjectsBehind(after, subjectType)}
-      AND (a."expiresAt" IS NULL OR a."expiresAt" > ${context.now()}::timestamptz) AND ${subjectsWithinLimit(context)}
+      AND (a."expiresAt" IS NULL OR a."expiresAt" > ${context.now()}::timestamptz) AND u."recycledAt" IS NULL AND ${subjectsWithinLimit(context)}
     ORDER BY a."subjectId" LIMIT ${limit + 1}`;
   return pageFrom(keyring, scope, rows, limit, (row) => [row.subjectId]);
 }

@@ -40,6 +40,27 @@ async function as(actor: string | undefined, method: string, at: string, body?: 
 const put = (body: unknown, headers: Record<string, string> = {}) => as(undefined, 'PUT', path, body, headers);
 const attempt = (body: object) => as(undefined, 'POST', `${path}/try`, { userId: pat, ...body });
 
+describe('a custom field that expressions speak of', () => {
+  it('is not deleted before policies, claims and role mappings are changed', async () => {
+    const field = async (key: string) => String((await as(undefined, 'POST', '/custom-fields', { key, label: key, type: 'text', visibleTo: 'applications' })).body['id']);
+    const [team, shift] = [await field('crew'), await field('shift')];
+    const other = await makeApplication(context);
+    await as(undefined, 'PUT', `/applications/${other}/claims`, { roleMapping: 'user.dict["crew"] == "a" ? ["x"] : roles', claims: [{ name: 'shift', source: 'attribute:dict.shift' }] });
+    for (const id of [team, shift]) {
+      const refused = await as(undefined, 'DELETE', `/custom-fields/${id}?discardValues=true`);
+      expect(refused).toMatchObject({ status: 409, body: { code: 'Operation.Failure.CustomField.In.Use' } });
+      expect(String(refused.body['detail'])).toContain('the claims of the application');
+    }
+    await as(undefined, 'PUT', `/applications/${other}/claims`, { roleMapping: null, claims: [] });
+    const policy = await as(undefined, 'POST', '/access-policies', { name: 'Night crew', priority: 50, effect: 'deny', condition: 'user.dict.shift == "night"' });
+    expect(policy.status).toBe(201);
+    expect(String((await as(undefined, 'DELETE', `/custom-fields/${shift}?discardValues=true`)).body['detail'])).toContain('the access policy Night crew');
+    expect((await as(undefined, 'DELETE', `/custom-fields/${team}?discardValues=true`)).status).toBe(204);
+    expect((await as(undefined, 'DELETE', `/access-policies/${String(policy.body['id'])}`)).status).toBe(204);
+    expect((await as(undefined, 'DELETE', `/custom-fields/${shift}?discardValues=true`)).status).toBe(204);
+  });
+});
+
 describe('what an application is let know', () => {
   it('is nothing at first, then what was put, with an ETag and an event', async () => {
     const other = await makeApplication(context);

@@ -23,7 +23,7 @@ const sourceSchema = z.union([
 export const claimSchema = z.strictObject({
   name: nameSchema.optional().describe('Default for roles, groups and organizational units: the source.'),
   source: sourceSchema.describe('`roles`: as the role mapping makes them, else the keys of the roles in effect; `groups`: names, also of groups that theirs are nested in; `attribute:…`: a value of the user, `attribute:dict.{key}` a custom field that applications may see; `expression`: CEL.'),
-  expression: expressionText.optional().describe('CEL over user, roles, groups and application. Only with the source `expression`.'),
+  expression: expressionText.optional().describe('CEL over user, roles, groups and application (also as appUser and client). Only with the source `expression`.'),
   tokens: z.array(z.enum(tokenKinds)).min(1).max(tokenKinds.length).refine((kinds) => new Set(kinds).size === kinds.length, 'must not name one twice')
     .default([...tokenKinds]).describe('Where it is said. `access_token`: in JWTs, and at introspection of opaque ones.'),
 }).superRefine(({ source, expression, name }, check) => {
@@ -32,7 +32,7 @@ export const claimSchema = z.strictObject({
 });
 export type ClaimInput = z.infer<typeof claimSchema>;
 
-const roleMapping = expressionText.nullable().describe('CEL over user, roles, groups and application that gives a string or a list of strings: the roles that the application sees. Null: the keys of the roles as they are.');
+const roleMapping = expressionText.nullable().describe('CEL over user, roles, groups and application (also as appUser and client) that gives a string or a list of strings: the roles that the application sees. Null: the keys of the roles as they are.');
 const claims = z.array(claimSchema).max(mostClaims);
 
 const example = { roleMapping: '"Sales" in groups ? roles + ["crm-user"] : roles', claims: [{ name: 'roles', source: 'roles', tokens: ['id_token', 'access_token'] }, { name: 'department', source: 'attribute:dict.department', tokens: ['userinfo'] }] };

@@ -70,7 +70,8 @@ export class ClaimFacts {
   async variables(): Promise<Readonly<Record<string, unknown>> | undefined> {
     const user = await this.user();
     const { id, clientId, name } = this.application;
-    return user && { user, roles: await this.roles(), groups: user.groups, application: { id, clientId, name } };
+    const application = { id, clientId, name };
+    return user && { user, appUser: user, roles: await this.roles(), groups: user.groups, application, client: application };
   }
 
   /** The roles that the application sees: a list. */

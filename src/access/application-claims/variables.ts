@@ -7,19 +7,25 @@ import { findPerson } from '../policies/person.ts';
 
 const strings: ExpressionType = { list: 'string' };
 
-const variables: Readonly<Record<string, ExpressionType>> = {
-  user: {
-    object: {
-      id: 'string', username: 'string', displayName: 'string', givenName: 'string', familyName: 'string', email: 'string', emailVerified: 'bool',
-      phone: 'string', locale: 'string', timeZone: 'string', externalId: 'string', status: 'string',
-      dict: { map: 'dyn' }, groups: strings, groupIds: strings, organizationalUnits: strings, organizationalUnitIds: strings,
-    },
+const user: ExpressionType = {
+  object: {
+    id: 'string', username: 'string', displayName: 'string', givenName: 'string', familyName: 'string', email: 'string', emailVerified: 'bool',
+    phone: 'string', locale: 'string', timeZone: 'string', externalId: 'string', status: 'string',
+    dict: { map: 'dyn' }, groups: strings, groupIds: strings, organizationalUnits: strings, organizationalUnitIds: strings,
   },
+};
+const application: ExpressionType = { object: { id: 'string', clientId: 'string', name: 'string' } };
+
+const variables: Readonly<Record<string, ExpressionType>> = {
+  user,
+  /** As the vendor's expressions call the user of an application, and the application. */
+  appUser: user,
+  client: application,
   /** Keys of the roles in effect. */
   roles: strings,
   /** Names. */
   groups: strings,
-  application: { object: { id: 'string', clientId: 'string', name: 'string' } },
+  application,
 };
 
 const mapping: ExpressionDeclaration = { variables, result: ['string', strings] };

@@ -5,6 +5,7 @@ import { checkEntityTag } from '../../core/http/entity-tag.ts';
 import { newId } from '../../core/ids.ts';
 import { append } from '../../events/index.ts';
 import { key, type InstanceContext } from '../../tenancy/index.ts';
+import { customFieldUses } from '../in-use.ts';
 import { announceCustomFields, type CustomField, forgetCustomFields, holdCustomFieldsAlone, toCustomField } from './definitions.ts';
 import { customFieldInUse, customFieldKeyTaken, customFieldNotFound, tooManyCustomFields } from './errors.ts';
 import { customFieldCreated, customFieldDeleted, customFieldUpdated } from './events.ts';
@@ -63,6 +64,8 @@ export function deleteCustomField(context: InstanceContext, fieldId: string, opt
     if (before.state === 'removing') return;
     const groups = await groupsThatName(tx, before);
     if (groups.length > 0) throw customFieldInUse(`The rules of these groups name the field: ${groups.map(({ name }) => name).join(', ')}. Change them first.`, groups.map(({ id, name }) => ({ field: id, code: 'in_use', detail: `the rule of the group ${name} names it` })));
+    const uses = await customFieldUses(tx, before.key);
+    if (uses.length > 0) throw customFieldInUse(`The field is named by ${uses.map(({ kind }) => kind).join(', ')}. Change these first.`, uses.map(({ kind }) => ({ field: before.key, code: 'in_use', detail: `${kind} names it` })));
     const values = await countValues(tx, before);
     if (values.count > 0 && !options.discardValues) throw customFieldInUse(`${sayHave(values)} a value of this field. Send discardValues=true to delete it with their values.`);
     if (values.count === 0) {

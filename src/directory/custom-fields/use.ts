@@ -1,5 +1,6 @@
 /** Who would feel a change of a definition. Counts stop at a limit: no request grows with the number of users. */
 import type { InstanceContext } from '../../tenancy/index.ts';
+import { namesCustomField } from '../in-use.ts';
 import type { CustomField } from './definitions.ts';
 import { valueKeys } from './values.ts';
 
@@ -60,5 +61,5 @@ export async function findDuplicate(tx: InstanceContext, field: CustomField): Pr
 /** Dynamic groups whose rule speaks of the field. */
 export function groupsThatName(tx: InstanceContext, field: CustomField): Promise<{ id: string; name: string }[]> {
   return tx.db.$queryRaw<{ id: string; name: string }[]>`
-    SELECT "id", "name" FROM "Group" WHERE "instanceId" = ${tx.instance.id} AND "kind" = 'dynamic' AND "rule" ~ ${`dict\\W+${field.key}\\M`} ORDER BY "id" LIMIT 5`;
+    SELECT "id", "name" FROM "Group" WHERE "instanceId" = ${tx.instance.id} AND "kind" = 'dynamic' AND "rule" ~ ${namesCustomField(field.key)} ORDER BY "id" LIMIT 5`;
 }
