@@ -12,7 +12,8 @@ import type { Denied } from './verdicts.ts';
 export interface Input {
   readonly situation: Situation;
   readonly decision: Decision;
-  readonly browser: Browser;
+  /** Undefined: a program holds the flow. */
+  readonly browser: Browser | undefined;
   readonly fields: Readonly<Record<string, string>>;
   /** The part of `do` before the dot. */
   readonly method: string;
@@ -20,7 +21,7 @@ export interface Input {
 
 export type ActionResult =
   /** Refused, or not possible here: the page says where things stand. */
-  | { readonly kind: 'page' }
+  | { readonly kind: 'page'; readonly refused?: boolean }
   /** Accepted. */
   | { readonly kind: 'go on' }
   /** Another request is at work or was faster. */
@@ -34,14 +35,16 @@ export type ActionResult =
 
 export type Action = (context: InstanceContext, input: Input) => Promise<ActionResult>;
 
-export const page: ActionResult = { kind: 'page' };
+export const page = { kind: 'page' } as const satisfies ActionResult;
+/** The flow's notice says why. */
+export const refused = { kind: 'page', refused: true } as const satisfies ActionResult;
 export const accepted = (done: boolean): ActionResult => (done ? { kind: 'go on' } : { kind: 'changed' });
 export const isAt = (decision: Decision, ...steps: readonly StepName[]) => decision.kind === 'step' && steps.includes(decision.step);
 
 /** An input that was refused without a check: said on the page, nothing is spent. */
 export async function refuse(context: InstanceContext, flow: FlowState, notice: Notice): Promise<ActionResult> {
   await advance(context, flow, { notice: writeNotice(notice) });
-  return page;
+  return refused;
 }
 
 /** When the check itself fails (the hashing queue is full), nothing was tried and nothing is spent. */

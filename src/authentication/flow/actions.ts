@@ -13,7 +13,7 @@ import { preparePasswordFor } from '../passwords.ts';
 import { mergeProofs, writeProofs } from '../proofs.ts';
 import { identifierHash } from '../throttles.ts';
 import type { Notice } from '../types.ts';
-import { accepted, type Action, type ActionResult, givenBack, type Input, isAt, noticeOf, nothing, orGiveBack, page, pendingWith, refuse, writeNotice } from './action.ts';
+import { accepted, type Action, type ActionResult, givenBack, type Input, isAt, noticeOf, nothing, orGiveBack, page, pendingWith, refuse, refused, writeNotice } from './action.ts';
 import type { Decision } from './decide.ts';
 import { featuresOf } from './features.ts';
 import { startFlow } from './start.ts';
@@ -46,7 +46,7 @@ const simpleActions: Record<string, Action> = {
     if (session?.userId === account) {
       return accepted(await advance(context, flow, { answers: writeAnswers({ ...flow.answers, sessionId: session.id, otherAccount: false }), notice: nothing }));
     }
-    const user = browser.accounts.includes(account) ? await findUserById(context, account) : undefined;
+    const user = browser?.accounts.includes(account) ? await findUserById(context, account) : undefined;
     if (!user) return page;
     return accepted(await advance(context, flow, { sealedIdentifier: sealIdentifier(context, flow.id, user.username), notice: nothing }));
   },
@@ -62,7 +62,7 @@ const simpleActions: Record<string, Action> = {
     if (hash === undefined) {
       const [code = 'Password.Too.Weak'] = verdict.faults;
       await release(context, flow, busyToken, { ...givenBack, notice: writeNotice({ code, field: 'newPassword' }) });
-      return page;
+      return refused;
     }
     // Who set the account up has just shown the password; who changes it has shown the old one.
     const proofs = flow.purpose === 'setup' ? [...flow.proofs, passwordProof(context, user.id)] : flow.proofs;
@@ -167,7 +167,7 @@ async function recordRefusal(context: InstanceContext, flow: FlowState, busyToke
     await append(tx, signInFailed(subject, { flowId: flow.id, method, applicationId: flow.applicationId }));
     return released && await tx.db.flow.count({ where: { id: flow.id, attemptsLeft: 0 } }) > 0;
   });
-  return isLast ? { kind: 'used up' } : page;
+  return isLast ? { kind: 'used up' } : refused;
 }
 
 async function cancel(context: InstanceContext, flow: FlowState): Promise<ActionResult> {
