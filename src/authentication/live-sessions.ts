@@ -52,14 +52,15 @@ function toView(context: InstanceContext, row: SessionRow): SessionView {
 
 /** Moves the idle limit on. Many requests may come at once: the condition lets one of them write. */
 async function noteUse(context: InstanceContext, row: SessionRow, now: Date): Promise<void> {
-  const idleExpiresAt = idleLimit(context, { remember: row.remember, absoluteExpiresAt: row.absoluteExpiresAt }, now);
+  const idleExpiresAt = idleLimit(context, row, now);
   await context.db.session.updateMany({
     where: { id: row.id, endedAt: null, lastSeenAt: { lte: new Date(now.getTime() - bumpSeconds * 1_000) } },
     data: { lastSeenAt: now, idleExpiresAt } });
 }
 
-/** When a session ends if it is not used from `now` on. */
-export function idleLimit(context: InstanceContext, session: { remember: boolean; absoluteExpiresAt: Date }, now: Date): Date {
+/** When a session ends if it is not used from `now` on. One without a browser lives as long as its grant (protocols end it). */
+export function idleLimit(context: InstanceContext, session: { browserId: string | null; remember: boolean; absoluteExpiresAt: Date }, now: Date): Date {
+  if (session.browserId === null) return session.absoluteExpiresAt;
   const { idleSeconds, rememberSeconds } = context.instance.settings.session;
   const idle = now.getTime() + (session.remember ? rememberSeconds : idleSeconds) * 1_000;
   return new Date(Math.min(idle, session.absoluteExpiresAt.getTime()));

@@ -3,6 +3,7 @@ import type { ProofKind } from '../core/proof-registry.ts';
 
 export const browserTokenSeconds = 400 * 86_400;
 export const browserFlowSeconds = 3_600;
+export const apiFlowSeconds = 900;
 export const setupLinkSeconds = 86_400;
 export const crossSitePostSeconds = 60;
 
@@ -10,6 +11,7 @@ export const authenticationProofKinds: readonly ProofKind[] = [
   { name: 'authentication.browser-token', purpose: 'Tells one browser from another; signs in nobody.', subject: 'browser', target: 'browser cookie', lifetimeSeconds: browserTokenSeconds, oneTime: false, stored: 'hash' },
   { name: 'authentication.session-token', purpose: 'Speaks for a signed-in browser.', subject: 'session', target: 'session cookie', oneTime: false, stored: 'hash' },
   { name: 'authentication.flow-id', purpose: 'Names a sign-in under way; worthless without its browser.', subject: 'flow', target: 'sign-in page', lifetimeSeconds: browserFlowSeconds, oneTime: false, stored: 'row' },
+  { name: 'authentication.api-flow-handle', purpose: 'Speaks for a sign-in that a program draws; worthless without its application.', subject: 'flow', target: 'Authentication API, Authorization: Flow', lifetimeSeconds: apiFlowSeconds, oneTime: false, stored: 'hash' },
   { name: 'authentication.form-token', purpose: 'Shows that a form was drawn for this browser, flow and version.', subject: 'flow', target: 'sign-in page, field form_token', lifetimeSeconds: browserFlowSeconds, oneTime: true, stored: 'not stored' },
   { name: 'authentication.setup-link', purpose: 'Lets the first administrator choose a password.', subject: 'user', target: 'set-up page', lifetimeSeconds: setupLinkSeconds, oneTime: true, stored: 'hash' },
   { name: 'authentication.cross-site-post', purpose: 'Carries a cross-site POST over to a GET with cookies.', subject: 'browser', target: 'the address it was posted to', lifetimeSeconds: crossSitePostSeconds, oneTime: true, stored: 'hash' },

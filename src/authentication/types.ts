@@ -42,6 +42,20 @@ export interface FlowRequest {
   readonly locale?: string;
   /** A page or a device that the person must recognise (RFC 8628 §3.3): shown, never used. */
   readonly userCode?: string;
+  /** Of a flow that a program draws. */
+  readonly api?: ApiRequest;
+}
+
+/** What the Authentication API needs beside the request (docs/authentication-api.md). */
+export interface ApiRequest {
+  /** RFC 7636, method S256. */
+  readonly codeChallenge: string;
+  /** OpenID Connect Core §3.1.2.1, for the ID token. */
+  readonly nonce?: string;
+  /** A registered address, for a sign-in that has to go on in the browser. */
+  readonly redirectUri?: string;
+  /** Methods and steps that the program can draw; undefined: all. */
+  readonly supports?: readonly string[];
 }
 
 /** A flow as its origin sees it. */

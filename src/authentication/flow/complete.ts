@@ -43,6 +43,9 @@ class Undone extends Error {
 const notYet = (decision: Exclude<Decision, { kind: 'complete' }>) => new Undone({ kind: 'not yet', decision });
 const changed = () => new Undone({ kind: 'changed' });
 
+/** No grant lives longer, and a program's session no longer than its grant. */
+const longestGrantSeconds = 400 * 86_400;
+
 /** Two tabs that were completed within this time are one sign-in. */
 const sameMomentSeconds = 60;
 
@@ -56,7 +59,7 @@ export interface Presented {
 export async function complete(context: InstanceContext, flow: FlowState, presented: Presented): Promise<Completion> {
   try {
     const completion = await context.transaction((tx) => completeInTransaction(tx, flow, presented));
-    if (completion.kind === 'completed' && completion.outcome.sessionToken !== undefined) await countSignIn(context, completion.outcome.session.userId);
+    if (completion.kind === 'completed' && (completion.outcome.sessionToken !== undefined || flow.channel === 'api')) await countSignIn(context, completion.outcome.session.userId);
     return completion;
   } catch (error) {
     if (error instanceof Undone) return error.completion;
@@ -89,8 +92,7 @@ export async function repeatCompletion(context: InstanceContext, flow: FlowState
 
 async function completeInTransaction(tx: InstanceContext, flow: FlowState, presented: Presented): Promise<Completion> {
   const { browserId } = flow;
-  if (browserId === null) throw new Error('a flow without a browser cannot be completed here');
-  await lockBrowser(tx, browserId);
+  if (browserId !== null) await lockBrowser(tx, browserId);
   const still = presented.session && await loadSessionInTransaction(tx, presented.session.id);
   // What the cookie was worth when it was read, if the session is still there: a retired token never gains a level.
   const situation = await loadSituation(tx, flow, still && presented.session);
@@ -113,9 +115,9 @@ async function completeInTransaction(tx: InstanceContext, flow: FlowState, prese
   for (const { method, credential } of flow.pending.credentials ?? []) await findEnrolment(method)?.store(tx, user.id, credential);
   for (const feature of featuresOf(tx.core)) await feature.store?.(tx, situation, user.id);
   if (application && facts.allowed) await storeConsent(tx, user.id, application.id, askedConsent(flow.request));
-  if (facts.proofs.length > 0) await rememberSignIn(tx, browserId, user.id, flow.answers.remember ?? false);
-  // Only what is new needs a new token: a session that was merely continued keeps its own.
-  const token = facts.proofs.length > 0 || made.isNew ? await issueToken(tx, made.id) : undefined;
+  if (browserId !== null && facts.proofs.length > 0) await rememberSignIn(tx, browserId, user.id, flow.answers.remember ?? false);
+  // Only what is new needs a new token: a session that was merely continued keeps its own. A program has its grant instead.
+  const token = browserId !== null && (facts.proofs.length > 0 || made.isNew) ? await issueToken(tx, made.id) : undefined;
   const session = await loadSessionInTransaction(tx, made.id);
   if (!session) throw new Error('a session that was just made cannot be found');
   return {
@@ -139,10 +141,10 @@ async function createPendingUser(tx: InstanceContext, flow: FlowState): Promise<
 const consumeLink = (tx: InstanceContext, flow: FlowState, userId: string): Promise<boolean> =>
   (flow.originKind === 'invitation' ? acceptInvitation(tx, flow.originRef, userId) : consumeSetupLink(tx, flow.originRef));
 
-/** One live session per browser: it is raised for the same person, and ended before another one's begins. */
-async function makeSession(tx: InstanceContext, situation: Situation, userId: string, browserId: string, token: string | undefined): Promise<{ id: string; isNew: boolean }> {
+/** One live session per browser: it is raised for the same person, and ended before another one's begins. A program gets one of its own each time. */
+async function makeSession(tx: InstanceContext, situation: Situation, userId: string, browserId: string | null, token: string | undefined): Promise<{ id: string; isNew: boolean }> {
   const { facts, flow } = situation;
-  const live = await tx.db.session.findFirst({ where: { browserId, endedAt: null } });
+  const live = browserId === null ? null : await tx.db.session.findFirst({ where: { browserId, endedAt: null } });
   const now = tx.now();
   if (live && live.userId === userId && live.idleExpiresAt > now && live.absoluteExpiresAt > now) {
     if (facts.proofs.length > 0) await raise(tx, situation, live, token);
@@ -151,7 +153,7 @@ async function makeSession(tx: InstanceContext, situation: Situation, userId: st
   if (facts.proofs.length === 0) throw changed();               // what the flow went on from has just ended
   if (live) await end(tx, live.id, live.userId === userId ? 'expired' : 'other_account');
   const remember = canRemember(tx, flow);
-  const limits = limitsOf(tx, remember);
+  const limits = limitsOf(tx, { browserId, remember });
   const session = await tx.db.session.create({
     data: {
       id: newId('sess', now.getTime()), userId, browserId, proofs: writeHeldProofs(addProofs([], facts.proofs, now)), authTime: lastActive(facts.proofs, now), remember,
@@ -171,7 +173,7 @@ async function raise(tx: InstanceContext, { facts, flow, session }: Situation, l
   const remember = canRemember(tx, flow) || (isShown && live.remember);
   await tx.db.session.update({
     where: key(tx, live.id),
-    data: { proofs: writeHeldProofs(proofs), authTime: lastActive(proofs, now), remember, ...limitsOf(tx, remember), lastSeenAt: now } });
+    data: { proofs: writeHeldProofs(proofs), authTime: lastActive(proofs, now), remember, ...limitsOf(tx, { browserId: flow.browserId, remember }), lastSeenAt: now } });
   // The token that came with this request and all older ones: only those of tabs that finish together stay.
   const older = { createdAt: { lt: new Date(now.getTime() - sameMomentSeconds * 1_000) } };
   await tx.db.sessionToken.updateMany({
@@ -181,10 +183,11 @@ async function raise(tx: InstanceContext, { facts, flow, session }: Situation, l
 
 const canRemember = (context: InstanceContext, flow: FlowState) => (flow.answers.remember ?? false) && context.instance.settings.session.allowRemember;
 
-function limitsOf(context: InstanceContext, remember: boolean): { idleExpiresAt: Date; absoluteExpiresAt: Date } {
+function limitsOf(context: InstanceContext, { browserId, remember }: { browserId: string | null; remember: boolean }): { idleExpiresAt: Date; absoluteExpiresAt: Date } {
   const { absoluteSeconds, rememberSeconds } = context.instance.settings.session;
-  const absoluteExpiresAt = new Date(context.now().getTime() + (remember ? rememberSeconds : absoluteSeconds) * 1_000);
-  return { absoluteExpiresAt, idleExpiresAt: idleLimit(context, { remember, absoluteExpiresAt }, context.now()) };
+  const seconds = browserId === null ? longestGrantSeconds : remember ? rememberSeconds : absoluteSeconds;
+  const absoluteExpiresAt = new Date(context.now().getTime() + seconds * 1_000);
+  return { absoluteExpiresAt, idleExpiresAt: idleLimit(context, { browserId, remember, absoluteExpiresAt }, context.now()) };
 }
 
 function lastActive(proofs: readonly Proof[], fallback: Date): Date {

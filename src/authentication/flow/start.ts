@@ -2,14 +2,15 @@
 import { networkOf } from '../../core/addresses.ts';
 import { rateLimitHeaders } from '../../core/rate-limit.ts';
 import { newId } from '../../core/ids.ts';
+import { randomToken, sha256 } from '../../core/secrets.ts';
 import type { Prisma } from '../../generated/prisma/client.ts';
 import type { InstanceContext } from '../../tenancy/index.ts';
 import { findOrCreateBrowser } from '../browsers.ts';
 import { channelNotAvailable, purposeNotAvailable, tooManyFlows } from '../errors.ts';
 import { findLiveSession } from '../live-sessions.ts';
-import { browserFlowSeconds } from '../proof-kinds.ts';
+import { apiFlowSeconds, browserFlowSeconds } from '../proof-kinds.ts';
 import { writeProofs } from '../proofs.ts';
-import type { Proof, Purpose, StartedFlow, StartFlow } from '../types.ts';
+import type { FlowRequest, Proof, Purpose, StartedFlow, StartFlow } from '../types.ts';
 import { loadFlowOrigin } from './origins.ts';
 import { type Answers, sealIdentifier, writeAnswers } from './store.ts';
 
@@ -20,6 +21,9 @@ const flowsPerBrowser = 20;
 const startsPerAddress = { ratePerSecond: 5, burst: 300 };
 
 const available: readonly Purpose[] = ['sign_in', 'setup', 'step_up'];
+
+/** What a program may begin: the others belong to a browser. */
+const forPrograms: readonly Purpose[] = ['sign_in', 'register', 'recover'];
 
 /** What only the engine itself may put into a new flow. */
 export interface Given {
@@ -34,10 +38,8 @@ export interface Given {
 /** Begins a flow. @throws Problem 429 (start limit of the address), 400 (a purpose or channel that there is none of) */
 export async function startFlow(context: InstanceContext, start: StartFlow, given: Given = {}): Promise<StartedFlow> {
   if (start.channel !== 'browser') throw channelNotAvailable();
-  if (!available.includes(start.purpose)) throw purposeNotAvailable(start.purpose);
   loadFlowOrigin(context.core, start.origin.kind);
-  const decision = await context.core.rateLimiter.take(`flow-start:${context.instance.id}:${networkOf(context.address)}`, startsPerAddress);
-  if (!decision.allowed) throw tooManyFlows(rateLimitHeaders(decision));
+  await checkStart(context, start.purpose, available);
 
   const { browser, setCookies } = given.browserId === undefined
     ? await findOrCreateBrowser(context, start.browserToken)
@@ -46,21 +48,54 @@ export async function startFlow(context: InstanceContext, start: StartFlow, give
   const asksWho = start.request.prompt?.some((prompt) => prompt === 'select_account' || prompt === 'create') ?? false;
   const otherAccount = (start.otherAccount ?? false) || (given.answers?.otherAccount ?? false);
   const goesOn = session?.browserId === browser.id && !asksWho && !otherAccount && start.purpose !== 'setup';
+  const id = await createFlow(context, {
+    channel: start.channel, purpose: start.purpose, browserId: browser.id,
+    applicationId: start.applicationId ?? null, originKind: start.origin.kind, originRef: start.origin.ref,
+    answers: writeAnswers({ ...given.answers, ...(otherAccount && { otherAccount }), ...(goesOn && session && { sessionId: session.id }) }),
+    userId: given.userId ?? null, proofs: writeProofs(given.proofs ?? []),
+  }, { request: start.request, takesHint: !asksWho && !goesOn && !given.answers?.otherAccount, lifetimeSeconds: browserFlowSeconds });
+  await dropOldest(context, browser.id);
+  return { flowId: id, url: flowUrl(context, id), setCookies };
+}
+
+export interface StartApiFlow {
+  readonly purpose: Purpose;
+  readonly applicationId: string;
+  readonly request: FlowRequest;
+  /** RFC 9449: the key that every further call must prove. */
+  readonly dpopJkt: string | undefined;
+}
+
+/** Begins a flow that a program draws. Returns its handle (`Authorization: Flow …`), shown this once. @throws Problem 429, 400 */
+export async function startApiFlow(context: InstanceContext, start: StartApiFlow): Promise<{ id: string; handle: string }> {
+  await checkStart(context, start.purpose, available.filter((purpose) => forPrograms.includes(purpose)));
+  const secret = randomToken();
+  const id = await createFlow(context, {
+    channel: 'api', purpose: start.purpose, secretHash: sha256(secret), dpopJkt: start.dpopJkt ?? null,
+    applicationId: start.applicationId, originKind: 'api', originRef: start.applicationId,
+  }, { request: start.request, takesHint: true, lifetimeSeconds: apiFlowSeconds });
+  return { id, handle: `${id}.${secret}` };
+}
+
+async function checkStart(context: InstanceContext, purpose: Purpose, purposes: readonly Purpose[]): Promise<void> {
+  if (!purposes.includes(purpose)) throw purposeNotAvailable(purpose);
+  const decision = await context.core.rateLimiter.take(`flow-start:${context.instance.id}:${networkOf(context.address)}`, startsPerAddress);
+  if (!decision.allowed) throw tooManyFlows(rateLimitHeaders(decision));
+}
+
+type NewRow = Omit<Prisma.FlowCreateManyInput, 'instanceId' | 'id' | 'request' | 'expiresAt'>;
+
+async function createFlow(context: InstanceContext, row: NewRow, { request, takesHint, lifetimeSeconds }: { request: FlowRequest; takesHint: boolean; lifetimeSeconds: number }): Promise<string> {
   const id = newId('flow', context.now().getTime());
   await context.db.flow.create({
     data: {
-      id, channel: start.channel, purpose: start.purpose, browserId: browser.id,
-      applicationId: start.applicationId ?? null, originKind: start.origin.kind, originRef: start.origin.ref,
-      request: start.request as Prisma.InputJsonObject,
+      ...row, id, request: request as Prisma.InputJsonObject,
       // A hint is what the application thinks it knows: it fills in the field, or names whom to ask for a password.
-      sealedIdentifier: start.request.loginHint && !asksWho && !goesOn && !given.answers?.otherAccount ? sealIdentifier(context, id, start.request.loginHint.slice(0, 255)) : null,
-      answers: writeAnswers({ ...given.answers, ...(otherAccount && { otherAccount }), ...(goesOn && session && { sessionId: session.id }) }),
-      userId: given.userId ?? null, proofs: writeProofs(given.proofs ?? []),
+      sealedIdentifier: request.loginHint && takesHint ? sealIdentifier(context, id, request.loginHint.slice(0, 255)) : null,
       address: context.address ?? null, userAgent: context.userAgent?.slice(0, 500) ?? null,
-      createdAt: context.now(), expiresAt: new Date(context.now().getTime() + browserFlowSeconds * 1_000),
+      createdAt: context.now(), expiresAt: new Date(context.now().getTime() + lifetimeSeconds * 1_000),
     } });
-  await dropOldest(context, browser.id);
-  return { flowId: id, url: flowUrl(context, id), setCookies };
+  return id;
 }
 
 export const flowUrl = (context: InstanceContext, flowId: string) => `${context.instance.issuer}/sign-in/${flowId}`;

@@ -50,6 +50,9 @@ export interface FlowState {
   readonly isBusy: boolean;
   readonly attemptsLeft: number;
   readonly browserId: string | null;
+  /** Of a flow that a program draws. */
+  readonly secretHash: string | null;
+  readonly dpopJkt: string | null;
   readonly applicationId: string | null;
   readonly originKind: OriginKind;
   readonly originRef: string;
@@ -80,7 +83,7 @@ export async function findFlow(context: InstanceContext, flowId: string): Promis
 function readFlow(context: InstanceContext, row: Flow): FlowState {
   const open = (sealed: string, column: string) => context.core.keyring.open(sealed, place(context, row.id, column)).toString('utf8');
   return {
-    id: row.id, version: row.version, attemptsLeft: row.attemptsLeft, browserId: row.browserId, applicationId: row.applicationId,
+    id: row.id, version: row.version, attemptsLeft: row.attemptsLeft, browserId: row.browserId, secretHash: row.secretHash, dpopJkt: row.dpopJkt, applicationId: row.applicationId,
     originRef: row.originRef, userId: row.userId, sessionId: row.sessionId, createdAt: row.createdAt, expiresAt: row.expiresAt,
     channel: row.channel as Channel, purpose: row.purpose as Purpose, originKind: row.originKind as OriginKind,
     status: row.status === 'active' && row.expiresAt <= context.now() ? 'expired' : row.status as FlowStatus,

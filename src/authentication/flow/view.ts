@@ -31,14 +31,15 @@ export async function elsewhere(context: InstanceContext, flow: FlowState | unde
   return { kind: 'elsewhere', restart };
 }
 
-async function viewOf(context: InstanceContext, situation: Situation, browser: Browser): Promise<FlowView> {
+/** `browser` is undefined where a program holds the flow: it has no forms and no accounts to choose from. */
+export async function viewOf(context: InstanceContext, situation: Situation, browser: Browser | undefined): Promise<FlowView> {
   const { flow, user, application } = situation;
   const decision = flow.status === 'active' ? decide(situation.facts, situation.policy) : undefined;
   const status = decision?.kind === 'denied' ? 'denied' : flow.status;
   const step = decision?.kind === 'step' ? await viewStep(context, situation, decision.step, browser) : undefined;
   return {
     flowId: flow.id, version: flow.version, status, purpose: flow.purpose, expiresAt: flow.expiresAt.toISOString(),
-    formToken: formToken(context, flow.id, browser.id, flow.version),
+    formToken: browser ? formToken(context, flow.id, browser.id, flow.version) : '',
     application: application && { id: application.id, name: application.name, homepageUri: application.homepageUri, firstParty: application.firstParty },
     step,
     identifier: flow.identifier,
@@ -68,11 +69,11 @@ function actionsOf(flow: FlowState, decision: Decision | undefined, { facts }: S
   }
 }
 
-async function viewStep(context: InstanceContext, situation: Situation, name: StepName, browser: Browser): Promise<StepView> {
+async function viewStep(context: InstanceContext, situation: Situation, name: StepName, browser: Browser | undefined): Promise<StepView> {
   const { settings } = context.instance;
   switch (name) {
     case 'identify': return {
-      name, accounts: await accountsOf(context, situation, browser),
+      name, accounts: browser ? await accountsOf(context, situation, browser) : [],
       fields: [{ name: 'identifier', type: 'text', required: true, autocomplete: 'username', maxLength: 255 }] };
     case 'first_factor': case 'second_factor': return {
       name, methods: await methodsOf(context, situation, name),
