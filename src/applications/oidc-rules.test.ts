@@ -41,6 +41,8 @@ describe('settings that go together', () => {
     ['a web application', 'web', { redirectUris }],
     ['one whose software cannot do PKCE', 'web', { redirectUris, requirePkce: false }],
     ['a browser application', 'browser', { redirectUris, allowedOrigins: ['https://app.example.com', 'http://localhost:5173'] }],
+    ['one that draws its own sign-in page', 'browser', { redirectUris, embeddedSignIn: { enabled: true, allowedOrigins: ['https://app.example.com'] } }],
+    ['a server that does', 'web', { redirectUris, embeddedSignIn: { enabled: true, allowedOrigins: [] } }],
     ['a device without a browser', 'native', { grantTypes: [deviceCodeGrant, 'refresh_token'] }],
     ['a machine', 'machine', {}],
     ['a machine with a key', 'machine', { tokenEndpointAuthMethod: 'private_key_jwt', jwks }],
@@ -58,6 +60,9 @@ describe('settings that go together', () => {
 describe('settings that do not', () => {
   it.each<[string, ApplicationKind, OidcSettingsChange, string]>([
     ['code without a redirect URI', 'web', {}, 'redirectUris'],
+    ['a sign-in page of nobody', 'browser', { redirectUris, embeddedSignIn: { enabled: true, allowedOrigins: [] } }, 'embeddedSignIn.allowedOrigins'],
+    ['one on an origin that is none', 'browser', { redirectUris, embeddedSignIn: { enabled: true, allowedOrigins: ['https://app.example.com/'] } }, 'embeddedSignIn.allowedOrigins.0'],
+    ['a sign-in to a machine', 'machine', { embeddedSignIn: { enabled: true, allowedOrigins: [] } }, 'embeddedSignIn.enabled'],
     ['a redirect URI without code', 'native', { grantTypes: [deviceCodeGrant], redirectUris }, 'redirectUris'],
     ['a redirect URI at our address', 'web', { redirectUris: ['https://id.example.com/t/other/cb'] }, 'redirectUris.0'],
     ['the second of two redirect URIs', 'web', { redirectUris: [...redirectUris, 'javascript:alert(1)'] }, 'redirectUris.1'],

@@ -16,17 +16,18 @@ export interface RuleEnvironment {
 /** Returns all errors; none: the settings may be saved. */
 export function checkOidcSettings(kind: ApplicationKind, settings: OidcSettings, environment: RuleEnvironment): FieldError[] {
   const errors: FieldError[] = [];
-  const refuse = (field: keyof OidcSettings | `${keyof OidcSettings}.${number}`, detail: string, code = 'invalid') => {
+  const refuse: Refuse = (field, detail, code = 'invalid') => {
     errors.push({ field: `oidc.${field}`, code, detail });
   };
   checkAddresses(kind, settings, environment, refuse);
   checkGrants(kind, settings, refuse);
   checkClientAuthentication(kind, settings, environment, refuse);
   checkSubject(settings, refuse);
+  checkEmbeddedSignIn(kind, settings, refuse);
   return errors;
 }
 
-type Refuse = (field: keyof OidcSettings | `${keyof OidcSettings}.${number}`, detail: string, code?: string) => void;
+type Refuse = (field: keyof OidcSettings | `${keyof OidcSettings}.${number}` | `embeddedSignIn.${string}`, detail: string, code?: string) => void;
 
 function checkAddresses(kind: ApplicationKind, settings: OidcSettings, { isOwnAddress }: RuleEnvironment, refuse: Refuse): void {
   for (const name of ['redirectUris', 'postLogoutRedirectUris'] as const) {
@@ -38,6 +39,10 @@ function checkAddresses(kind: ApplicationKind, settings: OidcSettings, { isOwnAd
   settings.allowedOrigins.forEach((origin, place) => {
     const wrong = rejectOrigin(origin);
     if (wrong) refuse(`allowedOrigins.${place}`, wrong);
+  });
+  settings.embeddedSignIn.allowedOrigins.forEach((origin, place) => {
+    const wrong = rejectOrigin(origin);
+    if (wrong) refuse(`embeddedSignIn.allowedOrigins.${place}`, wrong);
   });
   for (const [name, reject] of [
     ['jwksUri', rejectHttpsUri], ['sectorIdentifierUri', rejectHttpsUri], ['backchannelLogoutUri', rejectWebAddress], ['initiateLoginUri', rejectHttpsUri],
@@ -91,6 +96,12 @@ function checkClientAuthentication(kind: ApplicationKind, settings: OidcSettings
   if (settings.dpopBoundAccessTokens && settings.tlsClientCertificateBoundAccessTokens) {
     refuse('dpopBoundAccessTokens', 'must not be there together with tlsClientCertificateBoundAccessTokens: a token is bound in one way');
   }
+}
+
+function checkEmbeddedSignIn(kind: ApplicationKind, { embeddedSignIn, grantTypes }: OidcSettings, refuse: Refuse): void {
+  if (!embeddedSignIn.enabled) return;
+  if (!grantTypes.includes('authorization_code')) refuse('embeddedSignIn.enabled', 'must be false without the grant authorization_code: a sign-in ends in a code');
+  if (kind === 'browser' && embeddedSignIn.allowedOrigins.length === 0) refuse('embeddedSignIn.allowedOrigins', 'must name at least one origin: a page in a browser is known by its origin alone');
 }
 
 function checkSubject(settings: OidcSettings, refuse: Refuse): void {

@@ -50,6 +50,10 @@ export const oidcSettingsSchema = z.strictObject({
   tlsClientCertificateBoundAccessTokens: z.boolean().default(false),
   tlsClientAuthSubjectDn: text(500).nullable().default(null).describe('Subject of the certificate for tls_client_auth (RFC 4514).'),
   allowedOrigins: uris.default([]).describe('Origins whose scripts may call token, userinfo and revocation endpoints (CORS).'),
+  embeddedSignIn: z.strictObject({
+    enabled: z.boolean(),
+    allowedOrigins: uris.default([]).describe('Origins of the pages that may do so, exactly as browsers send them. They may call the token endpoint too.'),
+  }).default({ enabled: false, allowedOrigins: [] }).describe('Whether the application may draw its own sign-in page and use the Authentication API.'),
   defaultAcrValues: z.array(text(200)).max(20).default([]),
   defaultMaxAge: z.int().min(0).max(31_536_000).nullable().default(null),
   initiateLoginUri: uri.nullable().default(null).describe('Where a sign-in that begins at us starts (OpenID Connect Core §4).'),

@@ -109,7 +109,8 @@ export function toMetadata(application: Application, secret: string | undefined)
 
 /** Whether a browser application at `origin` may call our endpoints with this client. Exact origins only. */
 export function isAllowedOrigin(client: Client, origin: string): boolean {
-  return applicationOf(client).settings.allowedOrigins.includes(origin);
+  const { allowedOrigins, embeddedSignIn } = applicationOf(client).settings;
+  return allowedOrigins.includes(origin) || (embeddedSignIn.enabled && embeddedSignIn.allowedOrigins.includes(origin));
 }
 
 /** PKCE (RFC 9700 §2.1.1): always for public clients, and for the others unless their own switch says that they cannot. */
