@@ -34,6 +34,8 @@ export async function authorize(app: FastifyInstance, { core }: { core: Core }):
       case 'platform':
         checkContentType(request);
         return admit(request, reply, access, await platformContext(core, request), platformAudience(core.config.consoleUrl));
+      case 'flow':
+        return checkContentType(request);   // who calls is found out, and limited, by the flow (authentication/api/caller.ts)
       case 'none': case 'page':
         return hasInstanceContext(request) ? limitAddress(request.instanceContext) : undefined;
       case 'protocol': case 'operator': case undefined:   // the protocol limits whom it has authenticated; probes are not limited

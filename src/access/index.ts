@@ -8,6 +8,7 @@ export { builtInRoleIds, builtInRoles, hasPermission, permissionsOfBuiltIn, type
 export { knownPermissions } from './permissions.ts';
 export { oauthRateLimited, rateLimited, takeForAddress, takeForApplication, takeForPublicApplication } from './rate-limit.ts';
 export { checkDpopProof, type ProofTarget } from './dpop-proof.ts';
+export { checkContentType } from './content-type.ts';
 export { loadPrincipal, verifyAccessToken, type VerifiedToken } from './bearer.ts';
 export { decideAccess, isJudged, type AccessRequest } from './policies/decide.ts';
 export type { AccessDecision } from './policies/evaluate.ts';

@@ -17,6 +17,8 @@ export type RouteAccess =
   | { credential: 'page' }
   /** The protocol itself authenticates the caller: an OAuth client, a SCIM peer, a signed message. */
   | { credential: 'protocol' }
+  /** Who holds a sign-in under way (`Authorization: Flow …`), and its application beside it. Cookies are never read. */
+  | { credential: 'flow' }
   /** Public by nature: discovery, keys, health, images, the OpenAPI document. */
   | { credential: 'none' }
   /** The operator: loopback, or METRICS_TOKEN. */

@@ -26,6 +26,7 @@ const tags = [
   { name: 'Custom fields', description: 'What the instance keeps of people beside the built-in fields.' },
   { name: 'Organizational units', description: 'The tree of the organization, and which users are in which of its units.' },
   { name: 'Groups', description: 'Groups of users: by hand or by a rule, and nested.' },
+  { name: 'Authentication', description: 'Sign-in drawn by your own application: start a flow, answer its steps, exchange the code.' },
   { name: 'Sessions', description: 'Where people are signed in; ending a session notifies its applications.' },
   { name: 'Applications', description: 'OpenID Connect and OAuth applications, their secrets, and what they may ask of resource servers.' },
   { name: 'Application access', description: 'Who may open an application: everyone, or whom it is assigned to.' },
@@ -77,6 +78,7 @@ export function securitySchemes(config: Config, scopes: { management: ReadonlySe
     platform: flow(scopes.platform),
     accessToken: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: 'An access token that you already have.' },
     client: { type: 'http', scheme: 'basic', description: 'client_id and client secret (client_secret_basic), or another method of the application.' },
+    flow: { type: 'apiKey', in: 'header', name: 'Authorization', description: '`Flow ` and the flowId of a sign-in under way. A confidential application also authenticates, in the header Client-Authorization.' },
     operator: { type: 'http', scheme: 'bearer', description: 'METRICS_TOKEN; from the same machine none is needed.' },
   };
 }

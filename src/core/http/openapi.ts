@@ -73,6 +73,7 @@ function securityOf(access: RouteAccess): Record<string, string[]>[] {
     case 'bearer': return [{ management: [access.scope] }, ...(access.ownScope === undefined ? [] : [{ management: [access.ownScope] }]), { accessToken: [] }];
     case 'platform': return [{ platform: [access.scope] }, { accessToken: [] }];
     case 'protocol': return [{ client: [] }];
+    case 'flow': return [{ flow: [] }];
     case 'operator': return [{ operator: [] }];
     case 'none': case 'page': return [];
   }
@@ -83,6 +84,6 @@ function needs(access: RouteAccess): string | undefined {
     case 'bearer': return `Scope \`${access.scope}\`; an administrator also needs the permission \`${access.permission}\`.`;
     case 'platform': return `Scope \`${access.scope}\` of the platform API.`;
     case 'operator': return 'For the operator of the server.';
-    case 'protocol': case 'none': case 'page': return undefined;
+    case 'protocol': case 'flow': case 'none': case 'page': return undefined;
   }
 }
