@@ -1,11 +1,13 @@
 /**
  * Measures role assignments through the API in batches of 1,000, and effective roles of a user:
- * `node bench/roles.ts --users=200000 --assigned=400000 --batches=200`. CPU is that of the server and of PostgreSQL, so
+ * `node bench/roles.ts --users=200000 --assigned=400000 --batches=200`. `--upload=1000000` besides sends so many lines as one
+ * upload, waits for its end, and deletes the role that all of them then have. CPU is that of the server and of PostgreSQL, so
  * that figures of a busy machine can be compared.
  */
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { cpus, loadavg, tmpdir } from 'node:os';
 import path from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { freePort } from '../test/support/free-port.ts';
 import { type Child, startChild } from './children.ts';
@@ -14,7 +16,7 @@ import type { Measured, Plan } from './load/plan.ts';
 import { roleKey, userId } from './role-fixtures.ts';
 import { fixed, megabytes, table, whole } from './table.ts';
 
-const { values } = parseArgs({ options: { users: { type: 'string', default: '200000' }, assigned: { type: 'string', default: '400000' }, batches: { type: 'string', default: '200' }, connections: { type: 'string', default: '4' } } });
+const { values } = parseArgs({ options: { users: { type: 'string', default: '200000' }, assigned: { type: 'string', default: '400000' }, batches: { type: 'string', default: '200' }, connections: { type: 'string', default: '4' }, upload: { type: 'string', default: '0' } } });
 const [users, assigned, batches, connections] = [Number(values.users), Number(values.assigned), Number(values.batches), Number(values.connections)];
 const roles = 50;
 const rowsInBatch = 1_000;
@@ -85,7 +87,37 @@ async function run(): Promise<void> {
   await measure('effective roles, cold', asked.map((user) => request('GET', `/users/${userId(user)}/application-roles?applicationId=${applicationId}`)), 1);
   await measure('effective roles, warm', asked.map((_user, at) => request('GET', `/users/${userId(asked[at % 100] ?? 0)}/application-roles?applicationId=${applicationId}`)), 1);
   await measure('effective roles of 1,000', Array.from({ length: 20 }, (_value, at) => request('POST', `/ciam/applications/${applicationId}/roles/effective`, { users: spread(at).map((user) => ({ userId: userId(user) })) })), 1_000);
+  if (Number(values.upload) > 0) await measureUpload(server, applicationId, token, Number(values.upload));
   console.log(table(['what', 'a second', 'p50 / p99 ms', 'CPU ms of the server', 'of PostgreSQL', 'memory'], rows));
+}
+
+/** One upload of so many lines, of which each gives one user one role, and what it takes to delete the role then. */
+async function measureUpload(server: Child, applicationId: string, token: string, lines: number): Promise<void> {
+  process.stderr.write(`measuring: an upload of ${whole(lines)} lines\n`);
+  const application = `http://${host}/t/default/api/v1/applications/${applicationId}`;
+  const headers = { authorization: `Bearer ${token}` };
+  const json = async <Body>(address: string, init: RequestInit = {}): Promise<Body> => (await fetch(address, { ...init, headers: { ...headers, ...init.headers } })).json() as Promise<Body>;
+  const made = await json<{ id: string }>(`${application}/roles`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ key: 'uploaded' }) });
+  const text = Array.from({ length: lines }, (_value, at) => `{"userId":"${userId(at % users)}","roles":["uploaded"]}\n`).join('');
+  const uploads = `http://${host}/t/default/api/v1/ciam/applications/${applicationId}/role-batches`;
+  const from = performance.now();
+  const batch = await json<{ id: string }>(`${uploads}?operation=assign`, { method: 'POST', headers: { 'content-type': 'application/x-ndjson' }, body: text });
+  const received = performance.now();
+  let highest = 0;
+  for (;;) {
+    const { status, failed, changes } = await json<{ status: string; failed: number; changes: number }>(`${uploads}/${batch.id}`);
+    highest = Math.max(highest, (await usage(server)).residentBytes);
+    if (status === 'completed') {
+      const all = performance.now();
+      console.log(`Upload of ${whole(lines)} lines (${megabytes(text.length)}): received in ${fixed((received - from) / 1_000, 1)} s, worked in ${fixed((all - received) / 1_000, 1)} s; ${whole(changes)} changes, ${failed} failed; memory at most ${megabytes(highest)}`);
+      break;
+    }
+    if (status === 'failed' || status === 'cancelled') throw new Error(`the upload ${status}`);
+    await pause(250);
+  }
+  const before = performance.now();
+  const answer = await fetch(`${application}/roles/${made.id}?force=true`, { method: 'DELETE', headers });
+  console.log(`Deleting the role that ${whole(Math.min(lines, users))} users have: ${answer.status} in ${fixed((performance.now() - before) / 1_000, 1)} s`);
 }
 
 /** Users far apart, so that each row touches another page. */
