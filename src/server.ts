@@ -15,7 +15,7 @@ import { createFirstAdministrator } from './bootstrap/index.ts';
 import { createCore, type CoreOptions } from './create-core.ts';
 import { access, authorize } from './access/index.ts';
 import { applications } from './applications/index.ts';
-import { authentication } from './authentication/index.ts';
+import { authentication, authenticationApi } from './authentication/index.ts';
 import { directory } from './directory/index.ts';
 import { events, registerEventWorkers, startSealer } from './events/index.ts';
 import { landing, pages } from './pages/index.ts';
@@ -80,6 +80,7 @@ export async function buildServer(options: CoreOptions): Promise<Server> {
     await instance.register(authentication, { core });
     await instance.register(pages, { core });
     await instance.register(oidc, { core });
+    await instance.register(authenticationApi, { core }); // last: each factor and feature gets its path
   }, { prefix: '/t/:instance' });
   await app.ready();
 

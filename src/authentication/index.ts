@@ -11,6 +11,9 @@ import type { StartedFlow, StartFlow } from './types.ts';
 
 export * from './types.ts';
 export { authentication } from './routes.ts';
+export { authenticationApi } from './api/routes.ts';
+export { registerApiDoor, type ApiDoor, type FinishedFlow } from './api/door.ts';
+export { flowRedirectUri } from './api/result.ts';
 
 /** Begins a flow. @throws Problem 429 (start limit of the address), 400 (a purpose or channel that there is none of) */
 export const startFlow = (context: InstanceContext, flow: StartFlow): Promise<StartedFlow> => start(context, flow);

@@ -2,6 +2,7 @@
  * A part of the engine with a folder of its own (risk/, hooks/, registration/ …): the facts that it adds, and what its
  * steps show and take. Its requirements are placed by requirements.ts, for their order is one for all.
  */
+import type { z } from 'zod';
 import { type Core, perCore } from '../../core/core.ts';
 import type { Application } from '../../applications/index.ts';
 import type { User } from '../../directory/index.ts';
@@ -36,6 +37,8 @@ export interface FlowFeature<Name extends keyof FeatureFacts = keyof FeatureFact
   readonly effects?: Readonly<Record<string, (context: InstanceContext, situation: Situation) => Promise<boolean>>>;
   /** What can be posted as `do`. Each checks that the flow is at its step. */
   readonly actions?: Readonly<Record<string, Action>>;
+  /** What each action takes from a program (docs/authentication-api.md); one without a schema takes any texts. */
+  readonly inputs?: Readonly<Record<string, z.ZodType>>;
   /** What its steps show. */
   readonly views?: Readonly<Partial<Record<StepName, (context: InstanceContext, situation: Situation) => Promise<StepView>>>>;
   /** Writes what waited in the flow, inside the completing transaction, before the session is made. */

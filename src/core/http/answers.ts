@@ -31,6 +31,7 @@ const meanings = {
   403: 'The token lacks the scope, or the administrator the permission.',
   404: 'Not there, or not in this instance.',
   409: 'It collides with what is there.',
+  410: 'The flow has ended by its time; `restart` says whether the same request can begin again.',
   412: 'If-Match names an older version.',
   413: 'The body is too large.',
   415: 'The body is not JSON.',

@@ -5,6 +5,7 @@
  */
 import { randomToken } from '../../core/secrets.ts';
 import { newId } from '../../core/ids.ts';
+import { sessions } from '../../authentication/index.ts';
 import { append } from '../../events/index.ts';
 import type { Prisma } from '../../generated/prisma/client.ts';
 import type { InstanceContext } from '../../tenancy/index.ts';
@@ -98,8 +99,16 @@ export async function revokeGrant(context: InstanceContext, grantId: string, rea
       DELETE FROM "OidcRecord" WHERE "instanceId" = ${tx.instance.id} AND ("grantId" = ${grantId} OR ("model" = 'Grant' AND "id" = ${grantId}))
       RETURNING "model", "userId", "applicationId"`;
     const grant = removed.find((row) => row.model === 'Grant');
+    if (grant) await endSessionsOfPrograms(tx, grantId);
     if (grant) await append(tx, grantRevoked(grantId, { reason, userId: grant.userId, applicationId: grant.applicationId }));
   });
+}
+
+/** A sign-in that a program drew has no browser: its session lives as long as its grant. */
+async function endSessionsOfPrograms(tx: InstanceContext, grantId: string): Promise<void> {
+  const participants = await tx.db.sessionParticipant.findMany({ where: { grantId, protocol: 'oidc' }, select: { sessionId: true } });
+  const ended = await tx.db.session.findMany({ where: { id: { in: participants.map(({ sessionId }) => sessionId) }, browserId: null, endedAt: null }, select: { id: true } });
+  for (const { id } of ended) await sessions.end(tx, id, 'signed_out');
 }
 
 /** Forgets what a user allowed an application, and revokes all that was issued for it. False: there was nothing. */

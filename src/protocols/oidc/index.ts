@@ -3,9 +3,11 @@
  * authentication, applications and directory.
  */
 import type { FastifyInstance } from 'fastify';
+import { registerApiDoor } from '../../authentication/index.ts';
 import type { Core } from '../../core/core.ts';
 import { registerProofKinds } from '../../core/proof-registry.ts';
 import { purgeRecords } from './adapter.ts';
+import { createApiDoor } from './api-door.ts';
 import { consentRoutes } from './consent-routes.ts';
 import { registerLogoutWorker } from './backchannel-logout.ts';
 import { registerFlowOrigins } from './interactions.ts';
@@ -18,6 +20,7 @@ import { oauthRoutes } from './routes.ts';
 export async function oidc(app: FastifyInstance, { core }: { core: Core }): Promise<void> {
   registerProofKinds(core, ...oauthProofKinds);
   registerFlowOrigins(core, providerFor);
+  registerApiDoor(core, createApiDoor(providerFor));
   registerLogoutWorker(core, providerFor);
   core.jobs.schedule('oidc.purge', '*/10 * * * *', async () => { await purgeRecords(core); });
   await app.register(oauthRoutes, { core });

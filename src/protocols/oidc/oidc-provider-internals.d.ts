@@ -14,6 +14,20 @@ declare module 'oidc-provider/lib/helpers/interaction_policy/index.js' {
   export = interactionPolicy;
 }
 
+declare module 'oidc-provider/lib/helpers/als.js' {
+  import type { AsyncLocalStorage } from 'node:async_hooks';
+  import type { KoaContextWithOIDC } from 'oidc-provider';
+  const als: AsyncLocalStorage<KoaContextWithOIDC>;
+  export default als;
+}
+
+declare module 'oidc-provider/lib/shared/client_auth.js' {
+  import type { KoaContextWithOIDC } from 'oidc-provider';
+  /** Refuses doubled parameters, writes the challenge, authenticates. */
+  const clientAuthentication: readonly ((context: KoaContextWithOIDC, next: () => Promise<void>) => Promise<void>)[];
+  export default clientAuthentication;
+}
+
 declare module 'oidc-provider/lib/helpers/weak_cache.js' {
   import type Provider from 'oidc-provider';
   import type { KoaContextWithOIDC } from 'oidc-provider';

@@ -1,0 +1,191 @@
+/** The Authentication API, as programs see it. */
+import { decodeJwt } from 'jose';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type InstanceContext, withPrincipal } from '../../src/tenancy/index.ts';
+import { ApiProgram, type FlowBody, ownOrigin } from '../support/api-flow.ts';
+import { createBrowser } from '../support/browser.ts';
+import { createClient, createPerson, createPkce, password, type Person, post, redirectUri, type TestClient } from '../support/oidc.ts';
+import { startTestServer, type TestServer } from '../support/server.ts';
+import { wideLimits } from '../support/world.ts';
+
+let server: TestServer;
+let context: InstanceContext;
+let person: Person;
+let page: TestClient;
+let backend: TestClient;
+const embeddedSignIn = { enabled: true, allowedOrigins: [ownOrigin] };
+
+beforeAll(async () => {
+  server = await startTestServer();
+  context = withPrincipal(await server.context(), { kind: 'system' });
+  await server.api('PATCH', '/settings', wideLimits);
+  person = await createPerson(context);
+  page = await createClient(context, { name: 'Page', kind: 'browser', oidc: { embeddedSignIn } });
+  backend = await createClient(context, { name: 'Backend', oidc: { embeddedSignIn } });
+});
+afterAll(() => server.close());
+
+const program = (client: TestClient = page) => new ApiProgram(server.issuer, client);
+const started = async (client?: TestClient, change?: Record<string, unknown>) => {
+  const made = program(client);
+  expect((await made.start(change)).status).toBe(201);
+  return made;
+};
+const exchange = (made: ApiProgram, result: FlowBody['result'], change: Record<string, string | undefined> = {}, headers = {}) => post(server.issuer, 'token', {
+  grant_type: 'authorization_code', code: result?.code, redirect_uri: result?.redirectUri, code_verifier: made.pkce.verifier,
+  ...(!made.isConfidential && { client_id: made.client.clientId }), ...change }, made.isConfidential ? made.client : undefined, headers);
+
+describe('signing in', () => {
+  it.each([['a page', () => page], ['a server', () => backend]] as const)('of %s leads step by step to a code and to tokens that state the level', async (_what, client) => {
+    const made = await started(client(), { scope: 'openid profile', nonce: 'n-1', acrValues: ['urn:postern:acr:single'] });
+    expect(made.flow).toMatchObject({ version: 1, status: 'active', purpose: 'sign_in', step: { name: 'identify', fields: [{ name: 'identifier' }] } });
+    const named = await made.post('identify', { identifier: person.username });
+    expect([named.status, named.body.step?.name, named.body.step?.methods?.map(({ method }) => method)]).toEqual([200, 'first_factor', expect.arrayContaining(['password'])]);
+    expect(named.body.account).toBeUndefined();
+    const done = await made.post('password/verify', { password });
+    expect(done.body).toMatchObject({ status: 'completed', result: { redirectUri: 'urn:postern:flow', iss: server.issuer }, account: { username: person.username } });
+    expect(done.headers.getSetCookie()).toEqual([]);
+    expect(done.headers.get('cache-control')).toBe('no-store');
+    const tokens = await exchange(made, done.body.result);
+    expect(tokens.status).toBe(200);
+    expect(decodeJwt(String(tokens.body['id_token']))).toMatchObject({ sub: person.user.id, acr: 'urn:postern:acr:single', amr: ['pwd'], nonce: 'n-1', auth_time: expect.any(Number) as number });
+    const session = await context.db.session.findFirstOrThrow({ where: { userId: person.user.id }, orderBy: { id: 'desc' } });
+    expect(session).toMatchObject({ browserId: null, address: made.isConfidential ? '198.51.100.7' : '127.0.0.1' });
+  });
+
+  it('gives the same code again while it lives, and none after it was used up by time', async () => {
+    const made = await started();
+    const done = await made.signIn(person.username, password);
+    for (const repeated of [await made.send('GET', '/flow'), await made.post('password/verify', { password }), await made.post('continue')]) {
+      expect([repeated.status, repeated.body.result?.code]).toEqual([200, done.body.result?.code]);
+    }
+    expect((await exchange(made, done.body.result)).status).toBe(200);
+    expect((await made.send('GET', '/flow')).body.result?.code).toBe(done.body.result?.code);
+    server.setClock(new Date(Date.now() + 61_000));
+    const late = await made.send('GET', '/flow').finally(() => { server.setClock(undefined); });
+    expect([late.status, late.body.status, late.body.result]).toEqual([200, 'completed', undefined]);
+  });
+
+  it('says what was wrong, and lets the same version try again', async () => {
+    const made = await started();
+    await made.post('identify', { identifier: person.username });
+    const wrong = await made.post('password/verify', { password: 'not the right one' });
+    expect(wrong.status).toBe(400);
+    expect(wrong.headers.get('content-type')).toContain('application/problem+json');
+    expect(wrong.body).toMatchObject({ code: 'Operation.Failure.Credential.Invalid', errors: [{ field: 'password' }], flow: { status: 'active', step: { name: 'first_factor' } } });
+    expect((await made.post('password/verify', { password })).body.status).toBe('completed');
+  });
+
+  it('spends nothing on a body that fits no schema', async () => {
+    const made = await started();
+    await made.post('identify', { identifier: person.username });
+    for (const fields of [{}, { password: 1 }, { password: '' }, { password, further: true }, { password, version: '2' }]) {
+      const refused = await made.post('password/verify', fields);
+      expect([fields, refused.status, refused.body.code]).toEqual([fields, 400, 'Params.Illegal']);
+    }
+    const [row] = await context.db.flow.findMany({ where: { id: made.flow?.flowId.split('.')[0] ?? '' } });
+    expect(row?.attemptsLeft).toBe(10);
+  });
+
+  it('of a third-party application asks for consent; refusing ends the flow', async () => {
+    const third = await createClient(context, { name: 'Third', kind: 'browser', firstParty: false, oidc: { embeddedSignIn } });
+    const made = await started(third, { scope: 'openid email' });
+    const asked = await made.signIn(person.username, password);
+    expect(asked.body).toMatchObject({ status: 'active', step: { name: 'consent', scopes: [{ name: 'email', isNew: true }] } });
+    const again = await started(third, { scope: 'openid email' });
+    await again.signIn(person.username, password);
+    expect((await again.post('consent', { decision: 'deny' })).body).toMatchObject({ status: 'cancelled' });
+    const done = await made.post('consent', { decision: 'allow' });
+    expect(done.body.status).toBe('completed');
+    expect((await exchange(made, done.body.result)).body['scope']).toBe('openid email');
+  });
+
+  it('begins again as somebody else, and gives up', async () => {
+    const made = await started();
+    await made.post('identify', { identifier: 'somebody' });
+    const before = made.flow?.flowId;
+    const again = await made.send('POST', '/flow/restart', {});
+    expect([again.status, again.body.step?.name, again.body.flowId === before]).toEqual([201, 'identify', false]);
+    expect((await made.post('identify', { identifier: 'somebody' })).status).toBe(409);
+    made.flow = again.body;
+    expect((await made.send('DELETE', '/flow')).status).toBe(204);
+    expect((await made.send('GET', '/flow')).body).toMatchObject({ status: 'cancelled', actions: [] });
+  });
+
+  it('ends by its time with 410, and the same request begins again', async () => {
+    const made = await started();
+    server.setClock(new Date(Date.now() + 901_000));
+    try {
+      const late = await made.post('identify', { identifier: person.username });
+      expect([late.status, late.body.code, late.body.restart]).toEqual([410, 'Operation.Failure.Flow.Expired', true]);
+      expect((await made.send('GET', '/flow')).status).toBe(410);
+      expect((await made.send('POST', '/flow/restart', {})).status).toBe(201);
+    } finally {
+      server.setClock(undefined);
+    }
+  });
+
+  it('leads to the hosted pages what the program cannot draw', async () => {
+    const third = await createClient(context, { name: 'Plain', kind: 'browser', firstParty: false, oidc: { embeddedSignIn } });
+    const made = await started(third, { scope: 'openid email', supports: ['password', 'redirect'] });
+    const { step } = (await made.signIn(person.username, password)).body;
+    expect(step).toMatchObject({ name: 'redirect', redirectUri, requestUri: expect.stringMatching(/^urn:ietf:params:oauth:request_uri:/) as string });
+    const landed = await createBrowser(server.origin).request(`${server.issuer}/oauth2/authorize?client_id=${third.clientId}&request_uri=${encodeURIComponent(step?.requestUri ?? '')}`);
+    expect([landed.status, landed.headers.get('location')]).toEqual([303, expect.stringContaining('/sign-in/flow_')]);
+    const drawsNothing = await started(page, { supports: ['redirect'] });
+    expect((await drawsNothing.post('identify', { identifier: person.username })).body.step?.name).toBe('redirect');
+  });
+
+  it('ends its session with its grant', async () => {
+    const made = await started();
+    const done = await made.signIn(person.username, password);
+    const tokens = await exchange(made, done.body.result);
+    const session = await context.db.session.findFirstOrThrow({ where: { userId: person.user.id }, orderBy: { id: 'desc' } });
+    expect(session.endedAt).toBeNull();
+    await post(server.issuer, 'revoke', { token: String(tokens.body['refresh_token']), client_id: page.clientId });
+    expect((await context.db.session.findFirstOrThrow({ where: { id: session.id } })).endedAt).not.toBeNull();
+  });
+});
+
+describe('who may', () => {
+  it.each<[string, number, (made: ApiProgram) => Promise<{ status: number }>]>([
+    ['an application without embedded sign-in', 403, async () => program(await createClient(context, { name: 'Hosted', kind: 'browser' })).start()],
+    ['an application that is not there', 401, (made) => made.start({ applicationId: 'app_01k9v6z3x4p5q6r7s8t9v0w1x2' })],
+    ['another origin', 403, (made) => made.start({}, { origin: 'https://evil.example' })],
+    ['no origin at all', 403, (made) => made.start({}, { origin: undefined })],
+    ['a server without its secret', 401, () => program(backend).start({}, { 'client-authorization': undefined })],
+    ['a server with a wrong secret', 401, () => program(backend).start({}, { 'client-authorization': `Basic ${Buffer.from(`${backend.clientId}:wrong`).toString('base64')}` })],
+    ['a server that does not say for whom', 400, () => program(backend).start({ client: undefined })],
+    ['a page that says an address', 400, (made) => made.start({ client: { address: '198.51.100.7' } })],
+    ['one without PKCE', 400, (made) => made.start({ codeChallenge: undefined })],
+    ['one with plain PKCE', 400, (made) => made.start({ codeChallengeMethod: 'plain' })],
+    ['a scope that is not allowed', 400, (made) => made.start({ scope: 'openid made-up' })],
+    ['an API that was not granted', 400, (made) => made.start({ resource: [`${server.issuer}/api/v1`] })],
+    ['a foreign redirect address', 400, (made) => made.start({ redirectUri: 'https://evil.example/' })],
+    ['a step-up of nobody', 400, (made) => made.start({ purpose: 'step_up' })],
+    ['a form instead of JSON', 415, (made) => made.start({}, { 'content-type': 'application/x-www-form-urlencoded' })],
+  ])('%s: %i', async (_what, status, act) => {
+    const answer = await act(program());
+    expect(answer.status).toBe(status);
+  });
+
+  it('pages of any origin may ask and read, without credentials', async () => {
+    const asked = await fetch(`${server.issuer}/api/v1/auth/flows`, { method: 'OPTIONS', headers: { origin: ownOrigin, 'access-control-request-method': 'POST', 'access-control-request-headers': 'content-type' } });
+    expect([asked.status, asked.headers.get('access-control-allow-origin'), asked.headers.get('access-control-allow-credentials')]).toEqual([204, '*', null]);
+    const refused = await program().start({}, { origin: 'https://evil.example' });
+    expect(refused.headers.get('access-control-allow-origin')).toBe('*');
+    const made = await started();
+    const done = await made.signIn(person.username, password);
+    const tokens = await exchange(made, done.body.result, {}, { origin: ownOrigin });
+    expect([tokens.status, tokens.headers.get('access-control-allow-origin')]).toEqual([200, ownOrigin]);
+  });
+
+  it('a code goes to nobody without its verifier, its client or its redirect address', async () => {
+    const other = await createClient(context, { name: 'Other page', kind: 'browser', oidc: { embeddedSignIn } });
+    for (const change of [{ code_verifier: createPkce().verifier }, { code_verifier: undefined }, { redirect_uri: redirectUri }, { client_id: other.clientId }]) {
+      const made = await started();
+      const done = await made.signIn(person.username, password);
+      expect((await exchange(made, done.body.result, change)).body['error']).toMatch(/^invalid_(grant|request)$/);
+    }
+  });
+});
