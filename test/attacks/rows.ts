@@ -38,6 +38,9 @@ export const rows: readonly AttackRow[] = [
   { id: 'token.revocation-sticks', where: 'every place that serves a token or session', tried: 'a disabled user, application, session or instance goes on', refusal: 'invalid_grant, inactive or 401 within a second' },
 
   // Flows and sessions
+  { id: 'flow.step-skip', where: 'hosted pages, Authentication API', tried: 'an input is empty, early, repeated, of another step or of another flow', refusal: '409 or the page as it is; nothing changed; a proof counts for its flow and person alone' },
+  { id: 'flow.partial-session', where: 'every place that reads a session', tried: 'a sign-in that is not finished counts as one', refusal: 'as if nobody were there' },
+  { id: 'flow.enumeration', where: 'sign-in, pages and Authentication API', tried: 'an answer tells whether an account exists, or what state it is in', refusal: 'equal answers until a first proof' },
   { id: 'flow.session-fixation', where: 'hosted pages, resumption', tried: 'a planted session or foreign link is adopted; a form is posted from another site', refusal: 'a new session identifier at every sign-in; 400 without the own cookie' },
   { id: 'flow.reset-host', where: 'links, metadata, redirects', tried: 'an address is built from a header of the request', refusal: 'addresses come from configuration; unknown hosts get 421' },
   { id: 'flow.invite-tamper', where: 'invitation page', tried: 'a link is used twice, late, after it was withdrawn or sent anew, by somebody else, or with other fields', refusal: 'no account is set up; who and where stand in the database alone' },

@@ -6,6 +6,7 @@ import { createResourceServer, deviceCodeGrant, putResourceGrant } from '../../s
 import { browserCookieName, createSetupLink, findLiveSession, sessionCookieName } from '../../src/authentication/index.ts';
 import { proofKinds } from '../../src/core/proof-registry.ts';
 import { createInstance, type InstanceContext, signingKeyFor, withPrincipal } from '../../src/tenancy/index.ts';
+import { ApiProgram } from '../support/api-flow.ts';
 import { type Browser, createBrowser, formOf, type Page } from '../support/browser.ts';
 import { authorizeCode, authorizeUrl, createClient, createPkce, exchange, type Pkce, post, push, redirectUri, signIn, type SignedIn, startProtocolServer, type TestClient } from '../support/oidc.ts';
 import type { TestServer } from '../support/server.ts';
@@ -85,6 +86,7 @@ async function mint(): Promise<Minted> {
       'authentication.browser-token': waiting.cookies.get(browserCookieName(context))?.value ?? '',
       'authentication.session-token': signedIn.browser.cookies.get(sessionCookieName(context))?.value ?? '',
       'authentication.flow-id': new URL(waitingPage.url).pathname.split('/').at(-1) ?? '',
+      'authentication.api-flow-handle': await startOfProgram(client),
       'authentication.form-token': formOf(waitingPage).fields['formToken'] ?? '',
       'directory.invitation-link': ((await server.api('POST', '/invitations', { email: `${randomUUID()}@example.net`, username: `invited-${randomUUID().slice(0, 8)}` })).body as { url: string }).url.split('/').at(-1) ?? '',
       'authentication.setup-link': (await createSetupLink(context, first.person.user.id)).token,
@@ -110,6 +112,13 @@ async function mint(): Promise<Minted> {
   };
 }
 
+/** The client draws its own sign-in page. */
+async function startOfProgram(client: TestClient): Promise<string> {
+  await server.api('PATCH', `/applications/${client.application.id}`, { oidc: { embeddedSignIn: { enabled: true, allowedOrigins: [] } } });
+  const started = await new ApiProgram(issuer, client).start();
+  return started.body.flowId;
+}
+
 async function proof({ privateKey, publicJwk }: Minted['proofKey'], nonce: string): Promise<string> {
   return new SignJWT({ htm: 'POST', htu: `${issuer}/oauth2/token`, jti: randomUUID(), iat: Math.floor(Date.now() / 1000), nonce }).setProtectedHeader({ alg: 'ES256', typ: 'dpop+jwt', jwk: publicJwk }).sign(privateKey);
 }
@@ -131,6 +140,8 @@ const intakes: Record<string, ((minted: Minted, value: string) => Promise<boolea
     const page = await waiting.open(waitingPage.url, { method: 'POST', headers: { origin: server.origin }, body: new URLSearchParams({ ...fields, identifier: 'somebody', formToken: value }) });
     return page.text.includes('type="password"');
   },
+  'Authentication API, Authorization: Flow': async ({ client }, value) =>
+    (await new ApiProgram(issuer, client).send('GET', '/flow', undefined, { authorization: `Flow ${encodeURI(value)}`, ...fromElsewhere() })).status === 200,
   'invitation page': async (_minted, value) => (await createBrowser(server.origin).request(`${issuer}/invitation/${encodeURIComponent(value)}`)).status === 303,
   'set-up page': async (_minted, value) => (await createBrowser(server.origin).request(`${issuer}/setup/${encodeURIComponent(value)}`)).status === 303,
   'the address it was posted to': async (_minted, value) => ((await createBrowser(server.origin).request(`${issuer}/oauth2/authorize?posted=${encodeURIComponent(value)}`)).headers.get('location') ?? '').includes('/sign-in/'),
