@@ -1,8 +1,15 @@
 /** Settings and branding of an instance: typed values with defaults, the only form in which they are stored or read. */
 import { z } from 'zod';
 import { idPattern } from '../core/ids.ts';
+import { riskSettingsSchema } from './risk-settings.ts';
 
 const seconds = (minimum: number, maximum: number, fallback: number) => z.int().min(minimum).max(maximum).default(fallback);
+
+const profileField = z.string().regex(/^(username|displayName|givenName|familyName|email|phone|locale|timeZone|customFields\.[a-z][a-zA-Z0-9_]{0,63})$/, 'must be username, displayName, givenName, familyName, email, phone, locale, timeZone or customFields.{key}');
+const domainName = z.string().max(253).regex(/^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}$/, 'must be a domain such as example.com, in small letters');
+const distinct = (values: readonly string[]) => new Set(values).size === values.length;
+
+const zoneIds = z.array(z.string().regex(idPattern('zone'), 'must be the id of a network zone')).max(20).default([]);
 
 export const instanceSettingsSchema = z.strictObject({
   defaultLocale: z.enum(['en', 'zh-CN']).default('en').describe('Language of pages where neither the request nor the browser names one.'),
@@ -24,6 +31,41 @@ export const instanceSettingsSchema = z.strictObject({
     failuresPerAddress: z.int().min(10).max(10_000).default(100),
     windowSeconds: seconds(60, 86_400, 900),
     blockSeconds: seconds(30, 86_400, 900),
+  }).prefault({}),
+  secondFactor: z.strictObject({
+    mode: z.enum(['off', 'optional', 'required', 'adaptive']).default('optional')
+      .describe('off: only access policies and applications ask for one; optional: who has set one up is asked; required: everybody is; adaptive: everybody is when the risk of a sign-in is not low, and who has none is refused then. Access policies may ask for more in each mode.'),
+    methods: z.array(z.enum(['totp', 'webauthn', 'otp_sms', 'otp_email'])).min(1).default(['totp', 'webauthn', 'otp_sms', 'otp_email'])
+      .describe('What counts as one. Recovery codes always do for who has them.'),
+    intervalSeconds: seconds(300, 31_536_000, 604_800).describe('It is asked for again when it was shown longer ago than this.'),
+    graceDays: z.int().min(0).max(365).default(0).describe('With `required`: days in which somebody who has none may put it off, from the first time they are asked.'),
+    enrolAtSignIn: z.boolean().default(true).describe('Who needs one and has none sets it up while signing in; false: is refused, and needs the help of an administrator.'),
+    rememberDays: z.int().min(0).max(365).default(30).describe('How long a browser may be remembered, so that it is not asked for again there; 0: never.'),
+    sensitiveApiSeconds: z.int().min(0).max(86_400).default(0).describe('How long ago an administrator may have signed in to use the most sensitive calls of this API (RFC 9470); 0: as long as the token lives.'),
+  }).prefault({}),
+  registration: z.strictObject({
+    enabled: z.boolean().default(false).describe('Whether people can make an account by themselves.'),
+    address: z.enum(['email', 'phone', 'either']).default('email').describe('What a new person must have and prove: an e-mail address, a telephone number, or one of them.'),
+    fields: z.array(z.strictObject({ field: profileField, required: z.boolean().default(false) })).max(40).refine((fields) => distinct(fields.map(({ field }) => field)), 'must not name a field twice')
+      .default([{ field: 'displayName', required: false }]).describe('What else is asked for, in this order. Custom fields that every user must have are asked for in any case.'),
+    password: z.enum(['required', 'optional']).default('required').describe('optional: may be left out where there is another way to sign in.'),
+    allowedDomains: z.array(domainName).max(500).default([]).describe('Only addresses of these domains and those below them; empty: all.'),
+    deniedDomains: z.array(domainName).max(500).default([]).describe('No addresses of these domains and those below them.'),
+    approval: z.boolean().default(false).describe('A new account waits for an administrator.'),
+    notify: z.array(z.email().max(254)).max(10).default([]).describe('Who gets a mail when somebody waits.'),
+  }).prefault({}),
+  recovery: z.strictObject({
+    email: z.boolean().default(true).describe('Who has lost the password can choose a new one by a mail to their verified address.'),
+    sms: z.boolean().default(true).describe('The same by a text to their verified number.'),
+    seconds: seconds(120, 3_600, 900).describe('How long a link or code works.'),
+    passkeyDelayHours: z.int().min(0).max(168).default(24).describe('Where a passkey was the only way in, this time passes between the proof and a new passkey, and the owner is told.'),
+    approverHours: z.int().min(1).max(168).default(24).describe('Who has lost the second factor may ask an administrator; an approval lasts so long.'),
+  }).prefault({}),
+  profile: z.strictObject({
+    required: z.array(profileField).max(40).default([]).describe('Who lacks one of these is asked for it at the next sign-in.'),
+    requiredByApplication: z.record(z.string().regex(idPattern('app'), 'must be the id of an application'), z.array(profileField).max(40)).default({}).describe('The same for one application, by its id.'),
+    verifyEmail: z.boolean().default(false).describe('Who has an e-mail address proves it at the next sign-in.'),
+    verifyPhone: z.boolean().default(false),
   }).prefault({}),
   disclose: z.enum(['none', 'methods', 'accounts']).default('none').describe('What a page tells of an account before a proof.'),
   acrNames: z.record(z.string().min(1).max(200), z.enum(['urn:postern:acr:single', 'urn:postern:acr:multi', 'urn:postern:acr:phishing-resistant'])).default({})
@@ -47,9 +89,28 @@ export const instanceSettingsSchema = z.strictObject({
     addressPerSecond: z.int().min(1).max(100_000).default(50),
     addressBurst: z.int().min(1).max(100_000).default(200),
   }).prefault({}),
+  notifications: z.strictObject({
+    from: z.string().max(80).regex(/^[^\p{Cc}\p{Cf}<>"@,;:\\]*$/u, 'must be a plain name').nullable().default(null).describe('The name that mails come from; null: the name of the instance.'),
+    messagesPerAddressPerHour: z.int().min(1).max(1_000).default(30).describe('Mails to one address, from everything together.'),
+    messagesPerNumberPerHour: z.int().min(1).max(1_000).default(10).describe('Text messages to one number, from everything together.'),
+    messagesPerNumberPerDay: z.int().min(1).max(10_000).default(30),
+    messagesPerPrefixPerHour: z.int().min(1).max(1_000_000).default(1_000).describe('Text messages to all numbers of a country together: what a swindler with expensive numbers could cost.'),
+    allowedPrefixes: z.array(z.string().regex(/^\+[1-9]\d{0,6}$/, 'must be the beginning of a number, such as +86')).max(300).default([]).describe('Beginnings of numbers that text messages may go to; empty: all.'),
+    securityNotices: z.boolean().default(true).describe('Mails about changed passwords, factors and addresses, and about sign-ins from new devices.'),
+  }).prefault({}),
   networkAccess: z.strictObject({
-    managementZoneIds: z.array(z.string().regex(idPattern('zone'), 'must be the id of a network zone')).max(20).default([])
-      .describe('Network zones from which the console and the APIs of this instance may be used; empty: from everywhere. Refused when it leaves out your own address.'),
+    managementZoneIds: zoneIds.describe('Network zones from which the console and the APIs of this instance may be used; empty: from everywhere. Refused when it leaves out your own address.'),
+    managementDeniedZoneIds: zoneIds.describe('Network zones from which they may never be used, whatever the other list says.'),
+    signInZoneIds: zoneIds.describe('Network zones from which people may sign in; empty: from everywhere. Asked before any account is looked up. Refused when it leaves out your own address.'),
+    signInDeniedZoneIds: zoneIds.describe('Network zones from which nobody may sign in, whatever the other list says.'),
+  }).prefault({}),
+  risk: riskSettingsSchema,
+  captcha: z.strictObject({
+    ask: z.enum(['never', 'velocity', 'always']).default('never').describe('Before a name is taken: never; when the address or the name had many failed attempts in the last ten minutes; or in every sign-in. The risk policy may ask for one as well.'),
+    failuresPerAddress: z.int().min(1).max(100_000).default(20).describe('With `velocity`.'),
+    failuresPerName: z.int().min(1).max(1_000).default(5).describe('With `velocity`.'),
+    difficulty: z.int().min(8).max(24).default(16).describe('Bits of work: 16 are about 65,000 hashes, a second or less; each further bit doubles it.'),
+    waitSeconds: z.int().min(0).max(600).default(30).describe('A browser without JavaScript waits this long instead; 0: it cannot go on.'),
   }).prefault({}),
   accessPolicy: z.strictObject({
     defaultEffect: z.enum(['allow', 'deny']).default('allow').describe('What holds where no access policy matches. Refused when it locks every owner out.'),
