@@ -1,0 +1,3 @@
+interface ImportMetaEnv { readonly VITE_ISSUER: string; readonly VITE_APPLICATION_ID: string }
+interface ImportMeta { readonly env: ImportMetaEnv }
+declare module '*.css';
