@@ -10,7 +10,7 @@ function rowsOf(context: InstanceContext, quota: CountedQuota): Prisma.Sql | und
     case 'users': return Prisma.sql`FROM "User" WHERE "instanceId" = ${id}`;
     case 'applications': return Prisma.sql`FROM "Application" WHERE "instanceId" = ${id} AND "kind" <> 'machine' AND NOT "builtIn"`;
     case 'machineApplications': return Prisma.sql`FROM "Application" WHERE "instanceId" = ${id} AND "kind" = 'machine' AND NOT "builtIn"`;
-    case 'identitySources': return undefined;
+    case 'identitySources': return Prisma.sql`FROM "IdentitySource" WHERE "instanceId" = ${id}`;
   }
 }
 

@@ -38,9 +38,10 @@ export const unlimitedPlan: Plan = { ...builtIn, id: 'unlimited', name: 'Unlimit
 
 export const freePlan: Plan = {
   ...builtIn, id: 'free', name: 'Free', currency: 'USD',
-  description: 'Two machine applications, 55 federation trust sources and 10,000 free SCIM calls a month, 100 requests a second.',
+  description: 'Two machine applications, 100 identity sources, 55 federation trust sources and 10,000 free SCIM calls a month, 100 requests a second.',
   quotas: {
     machineApplications: { ...none, limit: 2 },
+    identitySources: { ...none, limit: 100 },
     federationTrustSources: { ...none, limit: 55 },
     scimCalls: { limit: null, included: 10_000, price: '0.001' },
     requestsPerSecond: { ...none, limit: 100 },
