@@ -24,6 +24,8 @@ export interface Proof {
   readonly provenAt: Date;
   /** Only `sign_in` satisfies a factor requirement. */
   readonly use: 'sign_in' | 'recovery' | 'enrolment';
+  /** Of a remembered device: the second factors that were shown there at that time. It raises no level. */
+  readonly standsFor?: readonly Method[] | undefined;
 }
 
 /** What the caller of a flow asked for: kept whole, so that the same request can begin again. */
@@ -222,9 +224,11 @@ export interface AccountChoice {
 }
 
 export type StepView =
-  /** `do` = `identify` (field `identifier`) or `choose_account` (field `account`). */
-  | { readonly name: 'identify'; readonly fields: readonly Field[]; readonly accounts: readonly AccountChoice[] }
+  /** `do` = `identify` (field `identifier`), `choose_account` (field `account`), or a method that needs no name before. */
+  | { readonly name: 'identify'; readonly fields: readonly Field[]; readonly accounts: readonly AccountChoice[]; readonly methods: readonly MethodView[] }
   | { readonly name: 'first_factor' | 'second_factor'; readonly methods: readonly MethodView[]; readonly remember?: { readonly days: number } }
+  /** `do` = `captcha` (fields `challenge`, `solution`); a browser without script waits instead. */
+  | { readonly name: 'captcha'; readonly challenge: string; readonly difficulty: number; readonly waitSeconds: number }
   /** A credential to be made; `skip` is among the actions while the policy gives time. */
   | { readonly name: 'enrol_factor'; readonly methods: readonly MethodView[] }
   /** `do` = `change_password` (field `newPassword`). */

@@ -50,10 +50,11 @@ async function viewStep(context: InstanceContext, step: StepView, held: Held): P
   const { supports } = held.flow.request.api ?? {};
   const isDrawn = (name: string) => supports === undefined || supports.includes(name);
   if (!drawnByAll.has(step.name) && !isDrawn(step.name)) return redirectStep(context, held);
-  if (!('methods' in step)) {
-    const { name, ...rest } = step;
-    return name === 'identify' ? { name, fields: [...step.fields] } : { name, ...rest } as NonNullable<ApiFlowView['step']>;
+  if (step.name === 'identify') {
+    const methods = step.methods.filter(({ method }) => isDrawn(method)).map(viewMethod);
+    return { name: step.name, fields: [...step.fields], ...(methods.length > 0 && { methods }) };
   }
+  if (!('methods' in step)) return { ...step } as NonNullable<ApiFlowView['step']>;
   const methods = step.methods.filter(({ method }) => isDrawn(method));
   if (step.methods.length > 0 && methods.length === 0) return redirectStep(context, held);
   return { ...step, methods: methods.map(viewMethod) };

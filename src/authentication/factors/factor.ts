@@ -16,7 +16,8 @@ export interface Refusal {
   readonly userId?: string;
 }
 
-export type FactorStep = 'first_factor' | 'second_factor';
+/** `identify`: it needs no name before (a source outside, a passkey that says whose it is). */
+export type FactorStep = 'identify' | 'first_factor' | 'second_factor';
 
 /** What was chosen to be prepared. */
 export interface Choice {

@@ -59,11 +59,11 @@ export async function orGiveBack<Result>(context: InstanceContext, flow: FlowSta
 
 /** Keeps more of what waits for the end of the flow. */
 export const pendingWith = (context: InstanceContext, flow: FlowState, more: Partial<Pending>): string =>
-  sealPending(context, flow.id, { ...flow.pending, ...more });
+  sealPending(context, flow.id, { ...flow.pending, ...more, features: { ...flow.pending.features, ...more.features } });
 
 /** The same for what waits for one feature. */
 export const pendingFor = (context: InstanceContext, flow: FlowState, feature: string, value: unknown): string =>
-  pendingWith(context, flow, { features: { ...flow.pending.features, [feature]: value } });
+  pendingWith(context, flow, { features: { [feature]: value } });
 
 export const noticeOf = (refusal: Refusal): Notice => ({
   code: refusal.code, ...(refusal.field && { field: refusal.field }), ...(refusal.retryAt && { retryAt: refusal.retryAt.toISOString() }) });

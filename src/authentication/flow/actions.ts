@@ -141,7 +141,7 @@ async function enrol(context: InstanceContext, { situation: { flow, facts }, dec
     sealedPending: pendingWith(context, flow, { credentials: [...flow.pending.credentials ?? [], { method, credential: result.credential }] }) }));
 }
 
-const isFactorStep = (decision: Decision): decision is { kind: 'step'; step: FactorStep } => isAt(decision, 'first_factor', 'second_factor');
+const isFactorStep = (decision: Decision): decision is { kind: 'step'; step: FactorStep } => isAt(decision, 'identify', 'first_factor', 'second_factor');
 
 /** What was wrong with the fields of a method: the first of it. */
 function faultOf(error: z.ZodError, method: string, fields: Input['fields']): Notice {

@@ -73,7 +73,7 @@ async function viewStep(context: InstanceContext, situation: Situation, name: St
   const { settings } = context.instance;
   switch (name) {
     case 'identify': return {
-      name, accounts: browser ? await accountsOf(context, situation, browser) : [],
+      name, accounts: browser ? await accountsOf(context, situation, browser) : [], methods: await methodsOf(context, situation, name),
       fields: [{ name: 'identifier', type: 'text', required: true, autocomplete: 'username', maxLength: 255 }] };
     case 'first_factor': case 'second_factor': return {
       name, methods: await methodsOf(context, situation, name),

@@ -1,6 +1,7 @@
 import { applicationLine, describedBy, type Draw } from '../drawing.ts';
 import { form, input } from '../form.ts';
 import { html } from '../html.ts';
+import { drawMethods } from '../methods/index.ts';
 
 export const identify: Draw<'identify'> = (drawing, step) => {
   const { view, text, action, hidden } = drawing;
@@ -9,7 +10,8 @@ export const identify: Draw<'identify'> = (drawing, step) => {
   const ask = field === undefined ? null : form(action, hidden('identify'), html`
     ${input(field, text.identifier, { autofocus: !choosing && view.notices.length === 0, invalid: view.notices.length > 0, describedBy: describedBy(view) })}
     <button type="submit">${text.next}</button>`);
-  if (!choosing) return { title: text.signIn, lead: applicationLine(drawing), body: ask };
+  const others = drawMethods(drawing, step.methods, undefined);
+  if (!choosing) return { title: text.signIn, lead: applicationLine(drawing), body: html`${ask}${others}` };
   return {
     title: text.chooseAccount,
     lead: applicationLine(drawing),
@@ -22,6 +24,6 @@ export const identify: Draw<'identify'> = (drawing, step) => {
         </label>`)}
       </fieldset>
       <button type="submit">${text.continue}</button>`)}
-      <p class="hint">${text.anotherAccount}</p>${ask}`,
+      <p class="hint">${text.anotherAccount}</p>${ask}${others}`,
   };
 };
