@@ -31,9 +31,12 @@ export const sealedColumns: readonly SealedColumn[] = [
   ...([['Interaction', 'deviceCode'], ['Interaction', 'parJti'], ['DeviceCode', 'jti']] as const).map(([model, member]): SealedColumn => ({
     table: 'OidcRecord', key: ['instanceId', 'model', 'id'], column: 'payload', member, only: { column: 'model', value: model }, place: (row) => at(row, 'OidcRecord', model, member),
   })),
+  { table: 'NotificationGateway', key: ['instanceId', 'id'], column: 'sealedSecret', place: (row) => at(row, 'NotificationGateway', value(row, 'id'), 'secret') },
+  { table: 'NotificationMessage', key: ['instanceId', 'id'], column: 'sealedContent', place: (row) => at(row, 'NotificationMessage', value(row, 'id'), 'content') },
+  { table: 'IdentitySource', key: ['instanceId', 'id'], column: 'sealedSecret', place: (row) => at(row, 'IdentitySource', value(row, 'id'), 'secret') },
   // The proof that the master key is the right one (core/master-key-check.ts).
   { table: 'ServerRecord', key: ['name'], column: 'value', only: { column: 'name', value: 'master-key-proof' }, place: (row) => value(row, 'name') },
 ];
 
-/** Bound to a handle that only the browser has, and gone after a minute: left to end by itself. */
-export const shortLived: readonly string[] = ['CrossSitePost.sealedBody'];
+/** Gone within minutes: left to end by itself. */
+export const shortLived: readonly string[] = ['CrossSitePost.sealedBody', 'FederationTrip.sealedRequest', 'FederationTrip.sealedAnswer'];

@@ -18,8 +18,9 @@ const batchRows = 5_000;
 
 /** Every scoped table, those that refer to others before these. A test compares it with the schema. */
 export const eraseOrder: readonly Prisma.ModelName[] = [
-  'OidcRecord', 'UsedProof', 'Throttle', 'IdempotencyKey', 'CrossSitePost', 'SetupLink', 'Challenge', 'Flow',
-  'SessionParticipant', 'SessionToken', 'Session', 'KnownBrowser', 'Browser', 'Consent', 'Password',
+  'NotificationMessage', 'NotificationCost', 'NotificationTemplate', 'NotificationGateway',
+  'OidcRecord', 'UsedProof', 'Throttle', 'RiskCounter', 'RiskAssessment', 'RiskReplay', 'AddressList', 'IdempotencyKey', 'CrossSitePost', 'SetupLink', 'Challenge', 'Recovery', 'RecoveryRequest', 'RegistrationRequest', 'AddressChange', 'TermsAcceptance', 'TermsVersion', 'TermsDocument', 'FederationTrip', 'LinkedIdentity', 'IdentitySource', 'Flow',
+  'SessionParticipant', 'SessionToken', 'Session', 'KnownBrowser', 'RememberedDevice', 'SecondFactorGrace', 'Browser', 'Consent', 'Password',
   'AdministratorLimit', 'AdministratorAssignment', 'AdministratorRole',
   'RoleBatchError', 'RoleBatchChunk', 'RoleBatch', 'ApplicationRoleAssignment', 'ApplicationRole',
   'ApplicationAccess', 'ApplicationAccessSettings', 'ApplicationClaimSettings',
