@@ -20,6 +20,7 @@ export const purgeAll = (core: Core): Promise<void> => forEachInstance(core, pur
 export async function purgeInstance(context: InstanceContext): Promise<void> {
   await endExpiredSessions(context);
   await endSessionsOfClosedAccounts(context);
+  await endSessionsWithoutGrant(context);
   await purgeRows(context);
 }
 
@@ -37,6 +38,23 @@ async function endSessionsOfClosedAccounts(context: InstanceContext): Promise<vo
       JOIN "User" u ON u."instanceId" = s."instanceId" AND u.id = s."userId" AND (u.status <> 'enabled' OR u."expiresAt" <= ${context.now()})
      WHERE s."instanceId" = ${context.instance.id} AND s."endedAt" IS NULL LIMIT ${portion}`;
   for (const { userId } of rows) await endAllOfUser(context, userId, 'user_disabled');
+}
+
+/** The longest that an access token lives which is not stored (settings of applications and APIs). */
+const longestTokenMilliseconds = day;
+
+/** A sign-in that a program drew lives as long as what was granted: when nothing of it can be used any more, it ends. */
+async function endSessionsWithoutGrant(context: InstanceContext): Promise<void> {
+  const now = context.now();
+  const rows = await context.db.$queryRaw<{ id: string }[]>`
+    SELECT s.id FROM "Session" s
+     WHERE s."instanceId" = ${context.instance.id} AND s."browserId" IS NULL AND s."endedAt" IS NULL AND s."lastSeenAt" < ${new Date(now.getTime() - longestTokenMilliseconds)}
+       AND NOT EXISTS (
+         SELECT 1 FROM "SessionParticipant" p
+           JOIN "OidcRecord" r ON r."instanceId" = p."instanceId" AND r."grantId" = p."grantId" AND r."consumedAt" IS NULL AND r."expiresAt" > ${now}
+          WHERE p."instanceId" = s."instanceId" AND p."sessionId" = s.id)
+     LIMIT ${portion}`;
+  for (const { id } of rows) await end(context, id, 'expired');
 }
 
 async function purgeRows(context: InstanceContext): Promise<void> {

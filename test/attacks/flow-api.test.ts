@@ -103,6 +103,28 @@ describe('attack: flow.step-skip (the Authentication API)', () => {
   });
 });
 
+describe('attack: admin.content-type (flows)', () => {
+  it('every path of a flow takes JSON and the handle alone: no cookie, no access token, no form', async () => {
+    const routes = server.app.declaredRoutes.filter(({ access, method }) => access.credential === 'flow' && method !== 'HEAD');
+    expect(routes.length).toBeGreaterThan(7);
+    const token = await server.managementToken();
+    const program = await started();
+    const handle = program.flow?.flowId ?? '';
+    const before = await rowOf(program);
+    for (const { method, url } of routes) {
+      const path = url.replace('/t/:instance/api/v1/auth', '');
+      // What a schema refuses comes first; then nobody is found.
+      const ask = (headers: Record<string, string | undefined>) => program.send(method, path, method === 'POST' ? { version: 1 } : undefined, headers);
+      for (const headers of [{ authorization: undefined }, { authorization: `Bearer ${token}` }, { authorization: undefined, cookie: `postern_session_default=${handle}; postern_browser_default=${handle}` }]) {
+        expect([method, path, [400, 404].includes((await ask(headers)).status)]).toEqual([method, path, true]);
+      }
+      if (method === 'POST') expect([path, (await ask({ 'content-type': 'application/x-www-form-urlencoded' })).status]).toEqual([path, 415]);
+      if (method === 'POST') expect([path, (await ask({ 'content-type': 'text/plain' })).status]).toEqual([path, 415]);
+    }
+    expect(await rowOf(program)).toEqual(before);
+  });
+});
+
 describe('attack: flow.partial-session (the Authentication API)', () => {
   it('a flow under way, and its handle, open nothing', async () => {
     const third = await createClient(context, { name: 'Third', kind: 'browser', firstParty: false, oidc });

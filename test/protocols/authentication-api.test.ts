@@ -1,6 +1,7 @@
 /** The Authentication API, as programs see it. */
 import { decodeJwt } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { purgeInstance } from '../../src/authentication/purge.ts';
 import { type InstanceContext, withPrincipal } from '../../src/tenancy/index.ts';
 import { ApiProgram, type FlowBody, ownOrigin } from '../support/api-flow.ts';
 import { createBrowser } from '../support/browser.ts';
@@ -147,6 +148,27 @@ describe('signing in', () => {
   });
 });
 
+describe('a session without a browser', () => {
+  it('ends when nothing of what was granted can be used any more, and not before', async () => {
+    const lasting = await createClient(context, { name: 'Lasting', kind: 'browser', oidc: { embeddedSignIn, refreshTokenSeconds: 2_592_000 } });
+    const ids: string[] = [];
+    for (const exchanges of [true, false]) {
+      const made = await started(lasting);
+      const done = await made.signIn(person.username, password);
+      if (exchanges) expect((await exchange(made, done.body.result)).status).toBe(200);
+      ids.push((await context.db.flow.findFirstOrThrow({ where: { id: made.flow?.flowId.split('.')[0] ?? '' } })).sessionId ?? '');
+    }
+    const ended = async (hours: number) => {
+      server.setClock(new Date(Date.now() + hours * 3_600_000));
+      await purgeInstance(context).finally(() => { server.setClock(undefined); });
+      return Promise.all(ids.map(async (id) => (await context.db.session.findFirstOrThrow({ where: { id } })).endedAt !== null));
+    };
+    expect(await ended(23)).toEqual([false, false]);
+    expect(await ended(25)).toEqual([false, true]);
+    expect(await ended(31 * 24)).toEqual([true, true]);
+  });
+});
+
 describe('who may', () => {
   it.each<[string, number, (made: ApiProgram) => Promise<{ status: number }>]>([
     ['an application without embedded sign-in', 403, async () => program(await createClient(context, { name: 'Hosted', kind: 'browser' })).start()],
@@ -187,5 +209,27 @@ describe('who may', () => {
       const done = await made.signIn(person.username, password);
       expect((await exchange(made, done.body.result, change)).body['error']).toMatch(/^invalid_(grant|request)$/);
     }
+  });
+});
+
+describe('busy', () => {
+  it('gives the attempt back with 503 when no password can be checked now', async () => {
+    const programs = await Promise.all(Array.from({ length: 60 }, () => started()));
+    await Promise.all(programs.map((made, place) => made.post('identify', { identifier: `nobody-${place}` })));
+    const answers = await Promise.all(programs.map((made) => made.post('password/verify', { password: 'wrong all along' })));
+    const busy = programs.filter((_made, place) => answers[place]?.status === 503);
+    expect(busy.length).toBeGreaterThan(0);
+    expect(answers.find(({ status }) => status === 503)?.headers.get('retry-after')).toMatch(/^\d+$/);
+    for (const made of busy) expect((await context.db.flow.findFirstOrThrow({ where: { id: made.flow?.flowId.split('.')[0] ?? '' } })).attemptsLeft).toBe(10);
+  });
+
+  it('tells when to come back with 429, and takes no attempt of the flow for it', async () => {
+    await server.api('PATCH', '/settings', { lockout: { failuresPerAccount: 3, failuresPerAddress: 10_000, windowSeconds: 900, blockSeconds: 900 } });
+    const made = await started();
+    await made.post('identify', { identifier: 'somebody-who-is-locked' });
+    for (let attempt = 0; attempt < 3; attempt += 1) expect((await made.post('password/verify', { password: 'wrong' })).status).toBe(400);
+    const locked = await made.post('password/verify', { password: 'wrong' });
+    expect([locked.status, locked.body.code, Number(locked.headers.get('retry-after')) > 800]).toEqual([429, 'Operation.Failure.Too.Many.Attempts', true]);
+    expect((await context.db.flow.findFirstOrThrow({ where: { id: made.flow?.flowId.split('.')[0] ?? '' } })).attemptsLeft).toBe(7);
   });
 });

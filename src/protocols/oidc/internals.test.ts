@@ -3,6 +3,8 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
+import als from 'oidc-provider/lib/helpers/als.js';
+import clientAuthentication from 'oidc-provider/lib/shared/client_auth.js';
 import internalsOf from 'oidc-provider/lib/helpers/weak_cache.js';
 import { Provider } from './library.ts';
 
@@ -30,6 +32,15 @@ describe('oidc-provider, as we know it', () => {
 
   it('asks Client.find of the provider wherever it needs a client', () => {
     for (const file of ['shared/client_auth.js', 'actions/authorization/client.js', 'shared/access_token.js', 'actions/introspection.js']) expect(source(file)).toMatch(/provider\.Client\.find\(/);
+  });
+
+  it('authenticates clients in the last of three steps, which needs no more than a context made by hand', async () => {
+    expect(clientAuthentication).toHaveLength(3);
+    const provider = quietly() as unknown as { createContext: unknown; OIDCContext: unknown };
+    expect([typeof provider.createContext, typeof provider.OIDCContext]).toEqual(['function', 'function']);
+    expect(source('shared/client_auth.js')).toContain('export default [rejectClientAuthDupes, setWWWAuthenticateHeader, authenticateClient];');
+    expect(source('helpers/oidc_context.js')).toContain('this.route = ctx._matchedRouteName;');
+    expect(als.getStore()).toBeUndefined();
   });
 
   it('compares secrets through the client alone', () => {
