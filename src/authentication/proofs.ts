@@ -3,14 +3,16 @@ import { z } from 'zod';
 import type { Prisma } from '../generated/prisma/client.ts';
 import type { Proof } from './types.ts';
 
+const methodSchema = z.enum(['password', 'otp_email', 'otp_sms', 'magic_link', 'totp', 'webauthn', 'recovery_code', 'identity_source', 'remembered_device', 'setup_link']);
 const storedProof = z.object({
-  method: z.enum(['password', 'otp_email', 'otp_sms', 'magic_link', 'totp', 'webauthn', 'recovery_code', 'identity_source', 'remembered_device', 'setup_link']),
+  method: methodSchema,
   authenticator: z.string(),
   categories: z.array(z.enum(['knowledge', 'possession', 'inherence', 'federated'])),
   amr: z.array(z.string()),
   phishingResistant: z.boolean(),
   provenAt: z.coerce.date(),
   use: z.enum(['sign_in', 'recovery', 'enrolment']),
+  standsFor: z.array(methodSchema).optional(),
 });
 const stored = z.array(storedProof);
 const storedHeld = z.array(storedProof.extend({ heldSince: z.coerce.date() }));
@@ -18,7 +20,7 @@ const storedHeld = z.array(storedProof.extend({ heldSince: z.coerce.date() }));
 export const readProofs = (json: unknown): Proof[] => stored.parse(json);
 
 export const writeProofs = (proofs: readonly Proof[]): Prisma.InputJsonArray =>
-  proofs.map((proof) => ({ ...proof, categories: [...proof.categories], amr: [...proof.amr], provenAt: proof.provenAt.toISOString() }));
+  proofs.map(writeProof);
 
 /** A proof of a session, with when the session got it: a token that was replaced at that time never speaks for it. */
 export interface HeldProof extends Proof { readonly heldSince: Date }
@@ -26,7 +28,10 @@ export interface HeldProof extends Proof { readonly heldSince: Date }
 export const readHeldProofs = (json: unknown): HeldProof[] => storedHeld.parse(json);
 
 export const writeHeldProofs = (proofs: readonly HeldProof[]): Prisma.InputJsonArray =>
-  proofs.map((proof) => ({ ...proof, categories: [...proof.categories], amr: [...proof.amr], provenAt: proof.provenAt.toISOString(), heldSince: proof.heldSince.toISOString() }));
+  proofs.map((proof) => ({ ...writeProof(proof), heldSince: proof.heldSince.toISOString() }));
+
+const writeProof = ({ standsFor, ...proof }: Proof): Prisma.InputJsonObject => ({
+  ...proof, categories: [...proof.categories], amr: [...proof.amr], provenAt: proof.provenAt.toISOString(), ...(standsFor && { standsFor: [...standsFor] }) });
 
 /** Adds proofs to a session. The one before of each authenticator stays, for the tokens that are being replaced. */
 export function addProofs(held: readonly HeldProof[], added: readonly Proof[], now: Date): HeldProof[] {
