@@ -18,6 +18,7 @@ import { applications } from './applications/index.ts';
 import { authentication, authenticationApi } from './authentication/index.ts';
 import { directory } from './directory/index.ts';
 import { events, registerEventWorkers, startSealer } from './events/index.ts';
+import { notifications, warnAboutOutboxes } from './notifications/index.ts';
 import { landing, pages } from './pages/index.ts';
 import { oidc } from './protocols/oidc/index.ts';
 import { instanceScope, missingForSignIn, platform, rewriteInstanceHost, tenancy } from './tenancy/index.ts';
@@ -74,6 +75,7 @@ export async function buildServer(options: CoreOptions): Promise<Server> {
   await app.register(async (instance) => {
     await instance.register(tenancy, { core });
     await instance.register(events, { core });
+    await instance.register(notifications, { core });
     await instance.register(directory, { core });
     await instance.register(applications, { core });
     await instance.register(access, { core });
@@ -92,6 +94,7 @@ export async function buildServer(options: CoreOptions): Promise<Server> {
     async start() {
       await core.jobs.start();
       await app.listen({ host: config.host, port: config.port });
+      await warnAboutOutboxes(core);
       const address = app.server.address();
       return typeof address === 'object' && address !== null ? address.port : config.port;
     },

@@ -134,6 +134,18 @@ const alsoNeeded: Record<string, (instanceId: string, given: Record<string, unkn
   ApplicationRoleAssignment: oneSubject,
   ApplicationAccessSettings: async () => ({ mode: 'assigned' }),
   AdministratorAssignment: async (_instanceId, { customRoleId }) => (customRoleId === undefined ? {} : { role: customRoleId }),
+  RememberedDevice: async (_instanceId, { browserId }) => (browserId === undefined ? { tokenHash: `token-${rowNumber}` } : {}),
+  NotificationGateway: async () => ({ channel: 'email', kind: 'smtp' }),
+  NotificationTemplate: async () => ({ channel: 'email' }),
+  NotificationMessage: async () => ({ channel: 'email' }),
+  Recovery: async () => ({ channel: 'email' }),
+  RecoveryRequest: async () => ({ kind: 'passkey' }),
+  AddressChange: async () => ({ channel: 'email' }),
+  async TermsAcceptance(instanceId) {
+    const documentId = await insertRow('TermsDocument', instanceId);
+    await insertRow('TermsVersion', instanceId, { documentId, number: 1 });
+    return { documentId, number: 1 };
+  },
   async AdministratorLimit(instanceId) {
     const [userId, role] = [await insertRow('User', instanceId), 'auditor'];
     await insertRow('AdministratorAssignment', instanceId, { userId, role });
