@@ -64,6 +64,7 @@ const settings = z.object({
     const message = explain(() => parseAllowance(entries));
     if (message !== undefined) context.addIssue({ code: 'custom', message: message.replace(/^OUTBOUND_ALLOW /, '') });
   }),
+  GEOIP_FILE: z.string().min(1).optional(),
   MTLS_CERTIFICATE_HEADER: z.string().regex(/^[a-z0-9-]+$/i, 'must be the name of a header').transform((name) => name.toLowerCase()).optional(),
   METRICS_TOKEN: z.string().min(16, 'must have at least 16 characters').refine(...isNoExample).optional(),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], { error: 'must be fatal, error, warn, info, debug, trace or silent' }).default('info'),
@@ -98,6 +99,8 @@ export interface Config {
   readonly masterKeys: readonly string[];
   readonly trustedProxies: readonly string[];
   readonly outboundAllow: readonly string[];
+  /** A database of places in MMDB format; undefined: none. */
+  readonly geoipFile: string | undefined;
   /** The header in which a trusted proxy hands over the client's certificate (RFC 8705); undefined: off. */
   readonly mtlsCertificateHeader: string | undefined;
   readonly metricsToken: string | undefined;
@@ -148,6 +151,7 @@ export function loadConfig(environment: Record<string, string | undefined>): Con
     masterKeys: value.MASTER_KEY,
     trustedProxies: value.TRUSTED_PROXIES,
     outboundAllow: value.OUTBOUND_ALLOW,
+    geoipFile: value.GEOIP_FILE,
     mtlsCertificateHeader: value.MTLS_CERTIFICATE_HEADER,
     metricsToken: value.METRICS_TOKEN,
     logLevel: value.LOG_LEVEL,

@@ -1,5 +1,6 @@
 /** The tokens and links of this feature, for the registry of everything that is minted (core/proof-registry.ts). */
 import type { ProofKind } from '../core/proof-registry.ts';
+import { challengeSeconds } from './risk/captcha.ts';
 
 export const browserTokenSeconds = 400 * 86_400;
 export const browserFlowSeconds = 3_600;
@@ -14,5 +15,6 @@ export const authenticationProofKinds: readonly ProofKind[] = [
   { name: 'authentication.api-flow-handle', purpose: 'Speaks for a sign-in that a program draws; worthless without its application.', subject: 'flow', target: 'Authentication API, Authorization: Flow', lifetimeSeconds: apiFlowSeconds, oneTime: false, stored: 'hash' },
   { name: 'authentication.form-token', purpose: 'Shows that a form was drawn for this browser, flow and version.', subject: 'flow', target: 'sign-in page, field form_token', lifetimeSeconds: browserFlowSeconds, oneTime: true, stored: 'not stored' },
   { name: 'authentication.setup-link', purpose: 'Lets the first administrator choose a password.', subject: 'user', target: 'set-up page', lifetimeSeconds: setupLinkSeconds, oneTime: true, stored: 'hash' },
+  { name: 'authentication.captcha-challenge', purpose: 'A task for one sign-in; its answer proves work, not a person.', subject: 'flow', target: 'sign-in page and Authentication API, step captcha', lifetimeSeconds: challengeSeconds, oneTime: true, stored: 'not stored' },
   { name: 'authentication.cross-site-post', purpose: 'Carries a cross-site POST over to a GET with cookies.', subject: 'browser', target: 'the address it was posted to', lifetimeSeconds: crossSitePostSeconds, oneTime: true, stored: 'hash' },
 ];

@@ -14,6 +14,7 @@ import { invitationOrigin } from './invitation-links.ts';
 import { setPassword } from './passwords.ts';
 import { authenticationProofKinds } from './proof-kinds.ts';
 import { purgeAll } from './purge.ts';
+import { riskRoutes } from './risk/routes.ts';
 import { endedSessionsSchema, listSessionsQuery, sessionDetailSchema, sessionPage, sessionParams, setPasswordSchema, setupLinkSchema, userParams } from './schemas.ts';
 import { listSessions, loadSessionDetail, sessionNotFound } from './session-list.ts';
 import { end, endAllOfUser } from './sessions.ts';
@@ -34,6 +35,7 @@ export async function authentication(app: FastifyInstance, { core }: { core: Cor
   onUserClosing(core, endSessionsOfClosedUser, usersWithSessions);
   onAdministratorMade(core, voidSetupLinks);
   await app.register(sessions, { prefix: '/api/v1/sessions' });
+  await app.register(riskRoutes, { core, prefix: '/api/v1' });
   await app.register(ofUser, { prefix: '/api/v1/users/:userId' });
 }
 

@@ -1,9 +1,10 @@
 /** Whether a session is enough for an application: the rules of sign-in, asked at every authorization. */
 import { decideAccess, reportAccess } from '../access/index.ts';
 import { findApplication, isOpenFromHere } from '../applications/index.ts';
-import type { InstanceContext } from '../tenancy/index.ts';
+import { type InstanceContext, isSignInOpenFromHere } from '../tenancy/index.ts';
 import { isAssigned } from './assignments.ts';
-import { isAtLeast, meetsSecondFactor, wantedLevel } from './levels.ts';
+import { isAtLeast, wantedLevel } from './levels.ts';
+import { meetsInstance, meetsPolicy } from './second-factor/sessions.ts';
 import type { Satisfaction, SessionRequirement, SessionView } from './types.ts';
 
 /** The user's own state is part of finding the session (live-sessions.ts). */
@@ -11,7 +12,7 @@ export async function satisfies(context: InstanceContext, session: SessionView, 
   const no = (reason: Extract<Satisfaction, { satisfied: false }>['reason']): Satisfaction => ({ satisfied: false, reason });
   const application = await findApplication(context, requirement.applicationId);
   if (!application?.enabled) return no('application');
-  if (!await isOpenFromHere(context, application.id)) return no('network_zone');
+  if (!await isOpenFromHere(context, application.id) || !await isSignInOpenFromHere(context)) return no('network_zone');
   if (!await isAssigned(context, application.id, session.userId)) return no('account');
   if (!session.proofs.some((proof) => proof.use === 'sign_in')) return no('account');
   if (requirement.prompt?.some((prompt) => prompt === 'login' || prompt === 'select_account')) return no('prompt');
@@ -21,6 +22,7 @@ export async function satisfies(context: InstanceContext, session: SessionView, 
   const decision = await decideAccess(context, { userId: session.userId, application, session });
   reportAccess(context, decision, { userId: session.userId, application });
   if (decision.decision === 'deny') return no('policy');
-  if (decision.secondFactor !== undefined && decision.decision === 'second_factor' && !meetsSecondFactor(session.proofs, decision.secondFactor, context.now())) return no('second_factor');
+  if (decision.secondFactor !== undefined && decision.decision === 'second_factor' && !await meetsPolicy(context, session, decision.secondFactor)) return no('second_factor');
+  if (!await meetsInstance(context, session)) return no('second_factor');
   return { satisfied: true };
 }

@@ -20,7 +20,7 @@ const batchRows = 5_000;
 export const eraseOrder: readonly Prisma.ModelName[] = [
   'NotificationMessage', 'NotificationCost', 'NotificationTemplate', 'NotificationGateway',
   'OidcRecord', 'UsedProof', 'Throttle', 'RiskCounter', 'RiskAssessment', 'RiskReplay', 'AddressList', 'IdempotencyKey', 'CrossSitePost', 'SetupLink', 'Challenge', 'Recovery', 'RecoveryRequest', 'RegistrationRequest', 'AddressChange', 'TermsAcceptance', 'TermsVersion', 'TermsDocument', 'FederationTrip', 'LinkedIdentity', 'IdentitySource', 'Flow',
-  'SessionParticipant', 'SessionToken', 'Session', 'KnownBrowser', 'RememberedDevice', 'SecondFactorGrace', 'Browser', 'Consent', 'Password',
+  'SessionParticipant', 'SessionToken', 'Session', 'KnownBrowser', 'TotpCredential', 'RecoveryCode', 'RememberedDevice', 'SecondFactorGrace', 'Browser', 'Consent', 'Password',
   'AdministratorLimit', 'AdministratorAssignment', 'AdministratorRole',
   'RoleBatchError', 'RoleBatchChunk', 'RoleBatch', 'ApplicationRoleAssignment', 'ApplicationRole',
   'ApplicationAccess', 'ApplicationAccessSettings', 'ApplicationClaimSettings',

@@ -47,6 +47,8 @@ const models: Readonly<Record<Exclude<Prisma.ModelName, 'Instance' | 'ServerReco
   MonthlyStatement: { key: ['month'] },
   Consent: { key: ['userId', 'applicationId'] },
   Password: { key: ['userId'], omit: ['hash', 'history'] },
+  TotpCredential: { key: ['id'], omit: ['sealedSecret'] },
+  RecoveryCode: { key: ['userId', 'hash'], omit: ['hash'] },
   RememberedDevice: { key: ['id'], omit: ['tokenHash'] },
   SecondFactorGrace: { key: ['userId'] },
   RegistrationRequest: { key: ['id'] },

@@ -11,6 +11,9 @@ const distinct = (values: readonly string[]) => new Set(values).size === values.
 
 const zoneIds = z.array(z.string().regex(idPattern('zone'), 'must be the id of a network zone')).max(20).default([]);
 
+/** Ways to sign in that an instance, and each application, may offer. */
+export const signInMethods = ['password', 'otp_email', 'otp_sms', 'magic_link', 'webauthn'] as const;
+
 export const instanceSettingsSchema = z.strictObject({
   defaultLocale: z.enum(['en', 'zh-CN']).default('en').describe('Language of pages where neither the request nor the browser names one.'),
   session: z.strictObject({
@@ -42,6 +45,18 @@ export const instanceSettingsSchema = z.strictObject({
     enrolAtSignIn: z.boolean().default(true).describe('Who needs one and has none sets it up while signing in; false: is refused, and needs the help of an administrator.'),
     rememberDays: z.int().min(0).max(365).default(30).describe('How long a browser may be remembered, so that it is not asked for again there; 0: never.'),
     sensitiveApiSeconds: z.int().min(0).max(86_400).default(0).describe('How long ago an administrator may have signed in to use the most sensitive calls of this API (RFC 9470); 0: as long as the token lives.'),
+  }).prefault({}),
+  methods: z.strictObject({
+    first: z.array(z.enum(signInMethods)).min(1).max(signInMethods.length).refine(distinct, 'must not name a method twice').default(['password', 'webauthn'])
+      .describe('With what people may sign in. Applications can take away from this list, not add to it. What may be asked for beside it is `secondFactor.methods`.'),
+    codeLength: z.int().min(6).max(10).default(6).describe('Digits of the codes that are sent.'),
+    codeSeconds: seconds(60, 900, 300).describe('How long a code works.'),
+    linkSeconds: seconds(60, 1_800, 600).describe('How long a link works.'),
+    resendSeconds: seconds(10, 600, 30).describe('How long to wait until another code can be asked for.'),
+    failuresPerUser: z.int().min(3).max(100).default(10).describe('Wrong codes of one kind for one person, over all sign-ins, until they wait (lockout.blockSeconds).'),
+    sendsPerUser: z.int().min(2).max(100).default(6).describe('Messages for one name or person in lockout.windowSeconds.'),
+    sendsPerAddress: z.int().min(5).max(10_000).default(60).describe('Messages that one network may cause in that time.'),
+    sendsPerMinute: z.int().min(10).max(100_000).default(1_200).describe('Messages of the whole instance.'),
   }).prefault({}),
   registration: z.strictObject({
     enabled: z.boolean().default(false).describe('Whether people can make an account by themselves.'),

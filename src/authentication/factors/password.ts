@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { maximumPasswordBytes } from '../../core/password-text.ts';
 import { findUserByIdentifier } from '../../directory/index.ts';
 import type { InstanceContext } from '../../tenancy/index.ts';
+import { type BreachAnswer, isBreached } from '../breached-passwords.ts';
 import { isKnownBrowser } from '../browsers.ts';
 
 import { findPassword, rehashPassword } from '../passwords.ts';
@@ -46,9 +47,16 @@ export const password: Factor<z.infer<typeof input>> = {
     if (!matches || userId === undefined || !stored) return refuse(context, userId);
     await attempt.giveBack();
     if (context.core.passwordHasher.needsRehash(stored.hash)) await rehash(context, userId, stored.hash, typed);
-    return { proof: passwordProof(context, userId), userId };
+    const breached = await findBreach(context, typed);
+    return { proof: passwordProof(context, userId), userId, ...(breached && { pending: { features: { risk: { breached } } } }) };
   },
 };
+
+/** For the risk of this sign-in, where the instance asks for it: only a right password is looked up. */
+async function findBreach(context: InstanceContext, typed: string): Promise<BreachAnswer | undefined> {
+  const { mode, checkBreachedPasswords } = context.instance.settings.risk;
+  return mode !== 'off' && checkBreachedPasswords ? isBreached(context, typed) : undefined;
+}
 
 export const passwordProof = (context: InstanceContext, userId: string): Proof => ({
   method: 'password', authenticator: `password/${userId}`, categories: ['knowledge'], amr: ['pwd'],

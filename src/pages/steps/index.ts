@@ -1,6 +1,7 @@
 /** One file for each step, and the one list of them. */
 import type { StepView } from '../../authentication/index.ts';
 import type { Drawing, DrawnStep } from '../drawing.ts';
+import { captcha } from './captcha.ts';
 import { changePassword } from './change-password.ts';
 import { consent } from './consent.ts';
 import { enrolFactor } from './enrol-factor.ts';
@@ -10,6 +11,7 @@ import { identify } from './identify.ts';
 /** Draws whatever a flow needs next. */
 export function drawStep(drawing: Drawing, step: StepView): DrawnStep {
   switch (step.name) {
+    case 'captcha': return captcha(drawing, step);
     case 'identify': return identify(drawing, step);
     case 'first_factor': return firstFactor(drawing, step);
     case 'second_factor': return secondFactor(drawing, step);

@@ -1,4 +1,6 @@
 /** English, the language that the others are measured by. */
+import { risk, riskDenials, riskNotices } from './en/risk.ts';
+
 export const en = {
   languageName: 'English',
   otherLanguage: '中文',
@@ -111,7 +113,9 @@ export const en = {
   invitationLinkText: 'The invitation was used already, withdrawn, replaced by a newer one, or is too old. If you have an account, sign in; if not, ask whoever invited you for a new link.',
 
   problemTitle: 'Please check',
+  ...risk,
   notices: {
+    ...riskNotices,
     'Operation.Failure.Credential.Invalid': 'We could not sign you in with these details. Check your name and password and try again.',
     'Operation.Failure.User.Not.Exist': 'There is no account with this name here.',
     'Operation.Failure.Too.Many.Attempts': 'There were too many attempts. Wait a little, then try again.',
@@ -131,6 +135,7 @@ export const en = {
   noticeFallback: 'That did not work. Try again.',
   retryAt: (time: string) => `You can try again at ${time}.`,
   denials: {
+    ...riskDenials,
     account_disabled: 'This account is disabled. Ask your administrator.',
     account_locked: 'This account is locked. Ask your administrator.',
     account_expired: 'This account has expired. Ask your administrator.',

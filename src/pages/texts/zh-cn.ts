@@ -1,6 +1,8 @@
 /** Simplified Chinese. */
 import type { Texts } from './en.ts';
 
+import { risk, riskDenials, riskNotices } from './zh-cn/risk.ts';
+
 export const zhCn: Texts = {
   languageName: '中文',
   otherLanguage: 'English',
@@ -113,7 +115,9 @@ export const zhCn: Texts = {
   invitationLinkText: '此邀请已被使用、撤回、被新的邀请取代或已过期。如果您已有账号，请直接登录；否则请向邀请人索取新的链接。',
 
   problemTitle: '请检查',
+  ...risk,
   notices: {
+    ...riskNotices,
     'Operation.Failure.Credential.Invalid': '无法使用这些信息登录。请检查用户名和密码后重试。',
     'Operation.Failure.User.Not.Exist': '此处没有该账号。',
     'Operation.Failure.Too.Many.Attempts': '尝试次数过多。请稍候再试。',
@@ -133,6 +137,7 @@ export const zhCn: Texts = {
   noticeFallback: '操作未成功，请重试。',
   retryAt: (time) => `您可以在 ${time} 重试。`,
   denials: {
+    ...riskDenials,
     account_disabled: '该账号已停用，请联系管理员。',
     account_locked: '该账号已锁定，请联系管理员。',
     account_expired: '该账号已过期，请联系管理员。',

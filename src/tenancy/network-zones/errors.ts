@@ -18,8 +18,8 @@ export const zoneInUse = (uses: readonly ZoneUse[]) => new Problem({
 export const unknownZones = (field: string, ids: readonly string[]) => invalidParameters(ids.map((id): FieldError => ({
   field, code: 'unknown', detail: `${id} is not a network zone of this instance` })));
 
-export const callerOutside = (address: string | undefined) => conflict('Operation.Failure.Network.Zone.Excludes.Caller',
-  `Your own address (${address ?? 'unknown'}) would be outside of the zones that the console and the management API may be used from. Add a zone that holds it, or send allowLockOut=true if that is meant.`);
+export const callerOutside = (address: string | undefined, what: string) => conflict('Operation.Failure.Network.Zone.Excludes.Caller',
+  `Your own address (${address ?? 'unknown'}) would be outside of the zones that ${what}. Add a zone that holds it, or send allowLockOut=true if that is meant.`);
 export const outsideManagementZones = () => new Problem({
   status: 403, code: 'Operation.Denied', members: { reason: 'network_zone' },
   detail: 'The management API of this instance may not be used from this network.',
