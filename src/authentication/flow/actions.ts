@@ -11,6 +11,7 @@ import { findFactor } from '../factors/index.ts';
 import { passwordProof } from '../factors/password.ts';
 import { preparePasswordFor } from '../passwords.ts';
 import { mergeProofs, writeProofs } from '../proofs.ts';
+import { countAttempt } from '../risk/counters.ts';
 import { identifierHash } from '../throttles.ts';
 import type { Notice } from '../types.ts';
 import { accepted, type Action, type ActionResult, givenBack, type Input, isAt, noticeOf, nothing, orGiveBack, page, pendingWith, refuse, refused, writeNotice } from './action.ts';
@@ -65,7 +66,7 @@ const simpleActions: Record<string, Action> = {
       return refused;
     }
     // Who set the account up has just shown the password; who changes it has shown the old one.
-    const proofs = flow.purpose === 'setup' ? [...flow.proofs, passwordProof(context, user.id)] : flow.proofs;
+    const proofs = flow.purpose === 'setup' || flow.purpose === 'recover' ? [...flow.proofs, passwordProof(context, user.id)] : flow.proofs;
     return accepted(await release(context, flow, busyToken, {
       ...givenBack, version: { increment: 1 }, notice: nothing, proofs: writeProofs(proofs), sealedPending: pendingWith(context, flow, { passwordHash: hash }) }));
   },
@@ -112,10 +113,14 @@ async function verify(context: InstanceContext, { situation: { flow, facts }, de
   if (!input.success) return refuse(context, flow, faultOf(input.error, method, fields));
   const busyToken = await reserve(context, flow);
   if (busyToken === undefined) return { kind: 'changed' };
-  const result = await orGiveBack(context, flow, busyToken, () => factor.verify(context, facts, input.data as never));
+  const result = await orGiveBack(context, flow, busyToken, async () => {
+    const verified = await factor.verify(context, facts, input.data as never);
+    await countAttempt(context, flow.identifier, isRefusal(verified) && !verified.unchecked ? 'wrong' : 'right');
+    return verified;
+  });
   return isRefusal(result)
     ? recordRefusal(context, flow, busyToken, method, result)
-    : recordProof(context, flow, busyToken, result, ['on', 'true', '1'].includes(fields['remember'] ?? ''));
+    : recordProof(context, flow, busyToken, result, { [decision.step === 'second_factor' ? 'rememberDevice' : 'remember']: ['on', 'true', '1'].includes(fields['remember'] ?? '') });
 }
 
 async function prepareEnrolment(context: InstanceContext, { situation: { flow, facts }, decision, fields, method }: Input): Promise<ActionResult> {
@@ -149,12 +154,12 @@ function faultOf(error: z.ZodError, method: string, fields: Input['fields']): No
   return { code: fields[field] ? 'Params.Illegal' : 'Params.Blank', field };
 }
 
-async function recordProof(context: InstanceContext, flow: FlowState, busyToken: string, { proof, userId, pending }: Verified, remember: boolean): Promise<ActionResult> {
+async function recordProof(context: InstanceContext, flow: FlowState, busyToken: string, { proof, userId, pending }: Verified, answers: { remember?: boolean; rememberDevice?: boolean }): Promise<ActionResult> {
   if (flow.userId !== null && flow.userId !== userId) throw new Error('a proof of another user reached a flow');
   return accepted(await release(context, flow, busyToken, {
     ...givenBack, version: { increment: 1 }, ...(userId !== undefined && { userId }), notice: nothing,
     ...(pending && { sealedPending: pendingWith(context, flow, pending) }),
-    proofs: writeProofs(mergeProofs(flow.proofs, [proof])), answers: writeAnswers({ ...flow.answers, remember }) }));
+    proofs: writeProofs(mergeProofs(flow.proofs, [proof])), answers: writeAnswers({ ...flow.answers, ...answers }) }));
 }
 
 async function recordRefusal(context: InstanceContext, flow: FlowState, busyToken: string, method: string, refusal: Refusal): Promise<ActionResult> {

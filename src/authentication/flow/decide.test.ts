@@ -20,7 +20,15 @@ const proofs: fc.Arbitrary<Proof> = fc.record({
 const names = fc.subarray(['profile', 'email', 'phone']);
 const consents = fc.record({ scopes: names, claims: fc.subarray(['address']), resources: fc.constantFrom({}, { 'https://api.example.com': ['orders:read'] }) });
 
+const risks: fc.Arbitrary<Facts['risk']> = fc.record({
+  openFromHere: fc.boolean(), captchaFirst: fc.boolean(), captchaPassed: fc.boolean(), assesses: fc.boolean(),
+  assessment: fc.option(fc.record({
+    id: fc.constant('risk_1'), score: fc.integer({ min: 0, max: 100 }), reasons: fc.constant([]), newDevice: fc.boolean(),
+    actions: fc.subarray<'notify' | 'captcha' | 'second_factor' | 'deny'>(['notify', 'captcha', 'second_factor', 'deny']) }), { nil: undefined }),
+});
+
 const allFacts: fc.Arbitrary<Facts> = fc.record({
+  risk: risks,
   flowId: fc.constant('flow_1'), channel: fc.constant('browser' as const), newUser: fc.constant(false), now: fc.constant(now), browserId: fc.constant('brow_1'),
   purpose: fc.constantFrom('sign_in', 'step_up', 'setup'),
   identifier: fc.option(fc.constant('alice'), { nil: undefined }),
@@ -55,6 +63,9 @@ describe('the next step of a flow', () => {
       expect([...facts.proofs, ...(facts.session?.proofs ?? [])].some((proof) => proof.use === 'sign_in' || facts.purpose === 'setup')).toBe(true);
       if (facts.application) expect([facts.application, policy.access.decision]).toEqual([{ enabled: true, assigned: true, openFromHere: true }, expect.not.stringMatching('deny')]);
       if (policy.access.decision === 'second_factor') expect([...facts.proofs, ...(facts.session?.proofs ?? [])].some((proof) => ['totp', 'webauthn'].includes(proof.method))).toBe(true);
+      expect(facts.risk.openFromHere && (!facts.risk.captchaFirst || facts.risk.captchaPassed)).toBe(true);
+      if (facts.proofs.length > 0 && facts.risk.assesses) expect(facts.risk.assessment).toBeDefined();
+      if (facts.proofs.length > 0) expect(facts.risk.assessment?.actions ?? []).not.toContain('deny');
       if (facts.passwordChange) expect(facts.newPasswordChosen).toBe(true);
       if (policy.consent?.always) expect(facts.allowed).toBe(true);
     }), { numRuns: 5_000 });
@@ -78,7 +89,7 @@ describe('the next step of a flow', () => {
 
   it('says nothing of the account before a proof', () => {
     fc.assert(fc.property(allFacts, allPolicies, (facts, policy) => {
-      const unproven: Facts = { ...facts, purpose: 'sign_in', user: undefined, proofs: [], session: undefined, passwordChange: undefined };
+      const unproven: Facts = { ...facts, purpose: 'sign_in', user: undefined, proofs: [], session: undefined, passwordChange: undefined, risk: signedIn.risk };
       expect(decide(unproven, policy)).toEqual({ kind: 'step', step: facts.identifier === undefined ? 'identify' : 'first_factor' });
     }));
   });
@@ -88,7 +99,9 @@ const proven = (proof: Partial<Proof> = {}): Proof => ({
   method: 'password', authenticator: 'password', categories: ['knowledge'], amr: ['pwd'], phishingResistant: false, provenAt: ago(5), use: 'sign_in', ...proof });
 const signedIn: Facts = {
   flowId: 'flow_1', channel: 'browser', newUser: false, purpose: 'sign_in', now, browserId: 'brow_1', identifier: 'alice', user: { id: 'user_1', username: 'alice', state: 'usable' },
-  proofs: [proven()], session: undefined, application: { enabled: true, assigned: true, openFromHere: true }, passwordChange: undefined, newPasswordChosen: false, consent: undefined, allowed: false };
+  proofs: [proven()], session: undefined, application: { enabled: true, assigned: true, openFromHere: true }, passwordChange: undefined, newPasswordChosen: false, consent: undefined, allowed: false,
+  risk: { openFromHere: true, captchaFirst: false, captchaPassed: false, assesses: false, assessment: undefined } };
+const risky = (actions: NonNullable<Facts['risk']['assessment']>['actions'], captchaPassed = false): Facts['risk'] => ({ ...signedIn.risk, captchaPassed, assesses: true, assessment: { id: 'risk_1', score: 80, reasons: [], actions, newDevice: false } });
 const noPolicy: Policy['access'] = { decision: 'allow', policy: undefined, because: '', secondFactor: undefined };
 const totp: Policy['access'] = { decision: 'second_factor', policy: undefined, because: '', secondFactor: { methods: ['totp'], intervalSeconds: 3_600 } };
 const code = (change: Partial<Proof> = {}) => proven({ method: 'totp', authenticator: 'cred_1', categories: ['possession'], amr: ['otp'], ...change });
@@ -107,6 +120,12 @@ describe('what a flow requires', () => {
     ['an account that is not disabled', { user: { id: 'user_1', username: 'alice', state: 'disabled' } }, {}, { kind: 'denied', reason: 'account_disabled', error: 'access_denied' }],
     ['an assignment', { application: { enabled: true, assigned: false, openFromHere: true } }, {}, { kind: 'denied', reason: 'not_assigned', error: 'access_denied' }],
     ['a network that the application is open from', { application: { enabled: true, assigned: true, openFromHere: false } }, {}, { kind: 'denied', reason: 'network_zone', error: 'access_denied' }],
+    ['an address that people may sign in from, before anything else', { proofs: [], user: undefined, identifier: undefined, risk: { ...signedIn.risk, openFromHere: false } }, {}, { kind: 'denied', reason: 'sign_in_zone', error: 'access_denied' }],
+    ['a captcha before a name', { proofs: [], user: undefined, identifier: undefined, risk: { ...signedIn.risk, captchaFirst: true } }, {}, { kind: 'step', step: 'captcha' }],
+    ['an assessment, where sign-ins are assessed', { risk: { ...signedIn.risk, assesses: true } }, {}, { kind: 'effect', effect: 'risk.assess' }],
+    ['no denial by risk', { risk: risky(['notify', 'captcha', 'deny']) }, {}, { kind: 'denied', reason: 'risk', error: 'access_denied' }],
+    ['a captcha that the risk asks for', { risk: risky(['captcha']) }, {}, { kind: 'step', step: 'captcha' }],
+    ['it once', { risk: risky(['captcha'], true) }, {}, { kind: 'complete' }],
     ['no policy against it', {}, { access: { ...noPolicy, decision: 'deny', policy: { id: 'policy_1', name: 'Nobody', priority: 1 }, because: 'it is about everybody' } }, { kind: 'denied', reason: 'access_policy', error: 'access_denied', policy: { id: 'policy_1', name: 'Nobody', because: 'it is about everybody' } }],
     ['the second factor of a policy, which nobody can show here', {}, { access: totp }, { kind: 'denied', reason: 'level_unreachable', error: 'unmet_authentication_requirements' }],
     ['the second factor of a policy', {}, { access: totp, secondFactorOffered: true }, { kind: 'step', step: 'second_factor' }],

@@ -2,7 +2,12 @@
  * What a flow must meet, in order. Each looks at facts and policy and says: met, not met (and which step meets it), or
  * denied. What is missing is computed at every request, so no step can be forged, skipped or forgotten.
  */
-import { isAtLeast, levelOf, meetsSecondFactor } from '../levels.ts';
+import { door, riskRequirement } from '../risk/requirements.ts';
+import { completeProfile, verifyAddress } from '../profile/feature.ts';
+import { recover, recoverPasskey } from '../recovery/feature.ts';
+import { register } from '../registration/feature.ts';
+import { acceptTerms } from '../terms/feature.ts';
+import { enrolFactor, freshFactor, secondFactor } from '../second-factor/requirements.ts';
 import type { Proof } from '../types.ts';
 import { countedProofs, type Facts } from './facts.ts';
 import { denied, met, type Requirement, unmet } from './verdicts.ts';
@@ -45,21 +50,6 @@ const application: Requirement = {
   },
 };
 
-const secondFactor: Requirement = {
-  name: 'second_factor',
-  check(facts, policy) {
-    const { level, access } = policy;
-    if (access.secondFactor !== undefined && access.decision === 'second_factor' && !meetsSecondFactor(countedProofs(facts, policy), access.secondFactor, facts.now)) {
-      return policy.secondFactorOffered ? unmet('second_factor') : denied('level_unreachable', 'unmet_authentication_requirements');
-    }
-    if (level === undefined) return met;
-    if (level === 'unreachable') return denied('level_unreachable', 'unmet_authentication_requirements');
-    if (isAtLeast(levelOf(countedProofs(facts, policy), facts.now), level)) return met;
-    const canReach = policy.reachable.some((reachable) => isAtLeast(reachable, level));
-    return canReach ? unmet('second_factor') : denied('level_unreachable', 'unmet_authentication_requirements');
-  },
-};
-
 const changePassword: Requirement = {
   name: 'change_password',
   check: (facts) => (facts.passwordChange === undefined || facts.newPasswordChosen ? met : unmet('change_password')),
@@ -84,5 +74,5 @@ export function isCovered(asked: { scopes: readonly string[]; claims: readonly s
 
 /** The order in which people meet them. Account state comes before anything that could change the account. */
 export const requirements: readonly Requirement[] = [
-  identify, firstFactor, accountState, application, secondFactor, changePassword, consent,
+  door, register, recover, identify, firstFactor, accountState, application, riskRequirement, secondFactor, freshFactor, changePassword, enrolFactor, recoverPasskey, verifyAddress, completeProfile, acceptTerms, consent,
 ];
