@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { text } from '../core/http/text.ts';
 import type { ApplicationKind } from './kinds.ts';
+import { signInMethods } from '../tenancy/index.ts';
 
 export const deviceCodeGrant = 'urn:ietf:params:oauth:grant-type:device_code';
 
@@ -54,6 +55,8 @@ export const oidcSettingsSchema = z.strictObject({
     enabled: z.boolean(),
     allowedOrigins: uris.default([]).describe('Origins of the pages that may do so, exactly as browsers send them. They may call the token endpoint too.'),
   }).default({ enabled: false, allowedOrigins: [] }).describe('Whether the application may draw its own sign-in page and use the Authentication API.'),
+  signInMethods: z.array(z.enum(signInMethods)).min(1).max(signInMethods.length).refine(areDifferent, 'must not name one twice').nullable().default(null)
+    .describe('With which of the instance\'s methods people may sign in here (settings.methods.first); null: all of them.'),
   defaultAcrValues: z.array(text(200)).max(20).default([]),
   defaultMaxAge: z.int().min(0).max(31_536_000).nullable().default(null),
   initiateLoginUri: uri.nullable().default(null).describe('Where a sign-in that begins at us starts (OpenID Connect Core §4).'),

@@ -25,7 +25,10 @@ export const signInDenied = (flow: { id: string; applicationId: string | null },
 /** `id` of an identifier is a keyed hash of what was typed: equal names can be counted, none can be read. */
 export type FailedSubject = { type: 'user' | 'identifier'; id: string };
 
-export const accountLocked = (subject: { type: 'identifier' | 'address'; id: string }, until: Date): NewEvent => ({
+/** `user`: too many wrong codes after it was known who it is. */
+export type LockedSubject = { type: 'identifier' | 'address' | 'user'; id: string };
+
+export const accountLocked = (subject: LockedSubject, until: Date): NewEvent => ({
   type: 'account.locked', subject, after: { until: until.toISOString() } });
 
 export const passwordChanged = (userId: string, facts: { mustChange: boolean; by: 'user' | 'administrator' }): NewEvent => ({

@@ -7,7 +7,8 @@ import { networkOf } from '../core/addresses.ts';
 import { append } from '../events/index.ts';
 import { foldIdentifier, foldPhone } from '../directory/index.ts';
 import type { InstanceContext } from '../tenancy/index.ts';
-import { accountLocked } from './events.ts';
+import { accountLocked, type LockedSubject } from './events.ts';
+import type { Method } from './types.ts';
 
 export interface Attempt {
   /** What was typed. */
@@ -16,15 +17,51 @@ export interface Attempt {
   knownBrowserId: string | undefined;
 }
 
-interface Counter { kind: 'identifier' | 'identifier_browser' | 'address'; keyHash: string; limit: number }
+interface Counter {
+  kind: 'identifier' | 'identifier_browser' | 'address' | 'code' | 'code_browser' | 'sent' | 'sent_address';
+  keyHash: string;
+  limit: number;
+  /** Whom a block is written down for; undefined: it is no news. */
+  subject?: LockedSubject;
+}
 
 export type Taken =
   | { readonly allowed: true; /** Call when the attempt was right, or was not checked at all. */ giveBack(): Promise<void> }
   | { readonly allowed: false; readonly retryAt: Date };
 
 /** Pays for one attempt. */
-export async function takeAttempt(context: InstanceContext, attempt: Attempt): Promise<Taken> {
-  const counters = countersOf(context, attempt);
+export const takeAttempt = (context: InstanceContext, attempt: Attempt): Promise<Taken> => take(context, countersOf(context, attempt));
+
+export interface CodeAttempt {
+  /** Codes of each kind are counted apart: guessing one is no reason to refuse another. */
+  readonly method: Method;
+  /** Who it is, when that is known; else what was typed. */
+  readonly who: { readonly userId: string } | { readonly identifier: string };
+  readonly knownBrowserId: string | undefined;
+}
+
+/** Pays for one try at a code: counted for each person and method over all flows, so that new flows are no new tries. */
+export function takeCodeAttempt(context: InstanceContext, { method, who, knownBrowserId }: CodeAttempt): Promise<Taken> {
+  const { lockout, methods: { failuresPerUser: limit } } = context.instance.settings;
+  const name = `${method}\n${personOf(who)}`;
+  if (knownBrowserId !== undefined) return take(context, [{ kind: 'code_browser', keyHash: hash(context, 'code_browser', `${name}\n${knownBrowserId}`), limit }]);
+  const keyHash = hash(context, 'code', name);
+  const code: Counter = { kind: 'code', keyHash, limit, subject: 'userId' in who ? { type: 'user', id: who.userId } : { type: 'identifier', id: identifierHash(context, who.identifier) } };
+  return take(context, [addressCounter(context, lockout.failuresPerAddress), code]);
+}
+
+/** Pays for one message with a code or link. It is never given back: a message that was read still went out. */
+export function takeSend(context: InstanceContext, { method, who }: Pick<CodeAttempt, 'method' | 'who'>): Promise<Taken> {
+  const { sendsPerUser, sendsPerAddress } = context.instance.settings.methods;
+  return take(context, [
+    { kind: 'sent_address', keyHash: hash(context, 'sent_address', networkOf(context.address)), limit: sendsPerAddress },
+    { kind: 'sent', keyHash: hash(context, 'sent', `${method}\n${personOf(who)}`), limit: sendsPerUser },
+  ]);
+}
+
+const personOf = (who: CodeAttempt['who']): string => ('userId' in who ? `user\n${who.userId}` : `name\n${nameOf(who.identifier)}`);
+
+async function take(context: InstanceContext, counters: readonly Counter[]): Promise<Taken> {
   return context.transaction(async (tx) => {
     const paid: Counter[] = [];
     let retryAt: Date | undefined;
@@ -54,13 +91,18 @@ function countersOf(context: InstanceContext, { identifier, knownBrowserId }: At
     return [{ kind: 'identifier_browser', keyHash: hash(context, 'identifier_browser', `${name}\n${knownBrowserId}`), limit: failuresPerAccount }];
   }
   return [
-    { kind: 'address', keyHash: hash(context, 'address', networkOf(context.address)), limit: failuresPerAddress },
-    { kind: 'identifier', keyHash: hash(context, 'identifier', name), limit: failuresPerAccount },
+    addressCounter(context, failuresPerAddress),
+    { kind: 'identifier', keyHash: hash(context, 'identifier', name), limit: failuresPerAccount, subject: { type: 'identifier', id: hash(context, 'identifier', name) } },
   ];
 }
 
+function addressCounter(context: InstanceContext, limit: number): Counter {
+  const keyHash = hash(context, 'address', networkOf(context.address));
+  return { kind: 'address', keyHash, limit, subject: { type: 'address', id: keyHash } };
+}
+
 /** Counts one attempt; returns until when it is refused. A refused attempt is not counted, so a block ends. */
-async function count(tx: InstanceContext, { kind, keyHash, limit }: Counter): Promise<Date | undefined> {
+async function count(tx: InstanceContext, { kind, keyHash, limit, subject }: Counter): Promise<Date | undefined> {
   const now = tx.now();
   const { windowSeconds, blockSeconds } = tx.instance.settings.lockout;
   const windowEndsAt = new Date(now.getTime() + windowSeconds * 1_000);
@@ -83,9 +125,7 @@ async function count(tx: InstanceContext, { kind, keyHash, limit }: Counter): Pr
     RETURNING failures, "blockedUntil"`;
   if (!row?.blockedUntil) return undefined;
   const isNew = row.failures === limit + 1;                   // counted once more, then never again while it lasts
-  if (isNew && kind !== 'identifier_browser' && row.blockedUntil.getTime() === blockedUntil.getTime()) {
-    await append(tx, accountLocked({ type: kind, id: keyHash }, blockedUntil));
-  }
+  if (isNew && subject && row.blockedUntil.getTime() === blockedUntil.getTime()) await append(tx, accountLocked(subject, blockedUntil));
   return row.blockedUntil;
 }
 

@@ -31,6 +31,7 @@ export const sealedColumns: readonly SealedColumn[] = [
   ...([['Interaction', 'deviceCode'], ['Interaction', 'parJti'], ['DeviceCode', 'jti']] as const).map(([model, member]): SealedColumn => ({
     table: 'OidcRecord', key: ['instanceId', 'model', 'id'], column: 'payload', member, only: { column: 'model', value: model }, place: (row) => at(row, 'OidcRecord', model, member),
   })),
+  { table: 'TotpCredential', key: ['instanceId', 'id'], column: 'sealedSecret', place: (row) => at(row, 'TotpCredential', value(row, 'id'), 'secret') },
   { table: 'NotificationGateway', key: ['instanceId', 'id'], column: 'sealedSecret', place: (row) => at(row, 'NotificationGateway', value(row, 'id'), 'secret') },
   { table: 'NotificationMessage', key: ['instanceId', 'id'], column: 'sealedContent', place: (row) => at(row, 'NotificationMessage', value(row, 'id'), 'content') },
   { table: 'IdentitySource', key: ['instanceId', 'id'], column: 'sealedSecret', place: (row) => at(row, 'IdentitySource', value(row, 'id'), 'secret') },

@@ -1,7 +1,7 @@
 /** Instances: who is served where, with which keys, settings and domains. */
 export { isOwnAddress } from './own-address.ts';
 export { createContext, key, withPrincipal, type AdministratorLimit, type ContextOptions, type Instance, type InstanceContext, type Principal } from './context.ts';
-export { instanceSettingsSchema, brandingSchema, type Branding, type InstanceSettings } from './settings.ts';
+export { instanceSettingsSchema, brandingSchema, signInMethods, type Branding, type InstanceSettings } from './settings.ts';
 export { issuerOf, roleOfHost, instanceSlug, type HostRole } from './addresses.ts';
 export { createInstance, firstInstanceId, forEachInstance, instanceContext, loadInstance, touchInstance, type NewInstance } from './instances.ts';
 export { prepareNewInstances } from './new-instances.ts';
