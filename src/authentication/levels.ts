@@ -20,7 +20,7 @@ export function levelOf(proofs: readonly Proof[], now: Date): Level {
 }
 
 /** Two authenticators of two categories; one that is two categories by itself (a user-verified passkey) counts as both. */
-function areTwoFactors(proofs: readonly Proof[]): boolean {
+export function areTwoFactors(proofs: readonly Proof[]): boolean {
   return proofs.some((first) => new Set(first.categories).size > 1 || proofs.some((second) =>
     second.authenticator !== first.authenticator && second.categories.some((category) => !first.categories.includes(category))));
 }

@@ -5,6 +5,7 @@ import type { InstanceContext } from '../tenancy/index.ts';
 import { passwordRefused } from './errors.ts';
 import { breachedListUnavailable, passwordChanged } from './events.ts';
 import { checkPasswordPolicy, isPasswordExpired, type PasswordVerdict } from './password-policy.ts';
+import { forgetDevices } from './second-factor/remembered-devices.ts';
 import { endAllOfUser } from './sessions.ts';
 
 export interface SetPassword {
@@ -53,6 +54,7 @@ export async function storePassword(tx: InstanceContext, userId: string, set: { 
   const values = { hash: set.hash, mustChange: set.mustChange, changedAt: tx.now(), history };
   await tx.db.password.upsert({ where: passwordKey(tx, userId), create: { userId, ...values }, update: values });
   await append(tx, passwordChanged(userId, { mustChange: set.mustChange, by: set.by }));
+  await forgetDevices(tx, userId, 'password_changed');
 }
 
 export interface PasswordState {

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { Prisma } from '../generated/prisma/client.ts';
 import type { Proof } from './types.ts';
 
-const methodSchema = z.enum(['password', 'otp_email', 'otp_sms', 'magic_link', 'totp', 'webauthn', 'recovery_code', 'identity_source', 'remembered_device', 'setup_link']);
+export const methodSchema = z.enum(['password', 'otp_email', 'otp_sms', 'magic_link', 'totp', 'webauthn', 'recovery_code', 'identity_source', 'remembered_device', 'setup_link']);
 const storedProof = z.object({
   method: methodSchema,
   authenticator: z.string(),

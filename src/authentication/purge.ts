@@ -69,6 +69,9 @@ async function purgeRows(context: InstanceContext): Promise<void> {
   await inPortions(() => db.$executeRaw`DELETE FROM "CrossSitePost" WHERE "instanceId" = ${id} AND id IN (SELECT id FROM "CrossSitePost" WHERE "instanceId" = ${id} AND "expiresAt" < ${ago(60_000)} LIMIT ${portion})`);
   await inPortions(() => db.$executeRaw`DELETE FROM "SessionToken" WHERE "instanceId" = ${id} AND hash IN (SELECT hash FROM "SessionToken" WHERE "instanceId" = ${id} AND "retiredAt" < ${ago(hour)} LIMIT ${portion})`);
   await inPortions(() => db.$executeRaw`DELETE FROM "Session" WHERE "instanceId" = ${id} AND id IN (SELECT id FROM "Session" WHERE "instanceId" = ${id} AND "endedAt" < ${ago(keptSessionDays * day)} LIMIT ${portion})`);
+  await inPortions(() => db.$executeRaw`DELETE FROM "RememberedDevice" WHERE "instanceId" = ${id} AND id IN (SELECT id FROM "RememberedDevice" WHERE "instanceId" = ${id} AND "expiresAt" < ${now} LIMIT ${portion})`);
+  await inPortions(() => db.$executeRaw`DELETE FROM "Recovery" WHERE "instanceId" = ${id} AND id IN (SELECT id FROM "Recovery" WHERE "instanceId" = ${id} AND "expiresAt" < ${ago(day)} LIMIT ${portion})`);
+  await inPortions(() => db.$executeRaw`DELETE FROM "AddressChange" WHERE "instanceId" = ${id} AND id IN (SELECT id FROM "AddressChange" WHERE "instanceId" = ${id} AND "expiresAt" < ${ago(day)} LIMIT ${portion})`);
   await inPortions(() => db.$executeRaw`DELETE FROM "SetupLink" WHERE "instanceId" = ${id} AND id IN (SELECT id FROM "SetupLink" WHERE "instanceId" = ${id} AND "expiresAt" < ${ago(keptSessionDays * day)} LIMIT ${portion})`);
   // A browser that never signed in is of no use once its flows are gone.
   await inPortions(() => db.$executeRaw`

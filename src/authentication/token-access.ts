@@ -6,7 +6,8 @@ import { decideAccess, isJudged, reportAccess } from '../access/index.ts';
 import { type Application, isOpenFromHere } from '../applications/index.ts';
 import { createContext, type InstanceContext } from '../tenancy/index.ts';
 import { isAssigned } from './assignments.ts';
-import { levelOf, meetsSecondFactor } from './levels.ts';
+import { levelOf } from './levels.ts';
+import { meetsPolicy } from './second-factor/sessions.ts';
 import { findLiveSessionById } from './live-sessions.ts';
 
 export interface TokenRequest {
@@ -36,7 +37,7 @@ export async function mayHaveTokens(context: InstanceContext, { userId, applicat
   reportAccess(person, decision, { userId, application });
   if (decision.decision === 'deny') return false;
   if (decision.decision === 'allow' || decision.secondFactor === undefined) return true;
-  if (session) return meetsSecondFactor(session.proofs, decision.secondFactor, context.now());
+  if (session) return meetsPolicy(context, session, decision.secondFactor);
   const age = noted.authTime === undefined ? Infinity : context.now().getTime() - noted.authTime.getTime();
   return (noted.amr?.includes('mfa') ?? false) && age <= decision.secondFactor.intervalSeconds * 1_000;
 }

@@ -4,7 +4,7 @@ import type { InstanceContext } from '../tenancy/index.ts';
 export type Channel = 'browser' | 'api';
 export type Purpose = 'sign_in' | 'register' | 'recover' | 'step_up' | 'link' | 'enrol' | 'setup';
 export type FlowStatus = 'active' | 'completed' | 'denied' | 'cancelled' | 'expired';
-export type OriginKind = 'oidc' | 'device' | 'saml' | 'api' | 'self_service' | 'setup' | 'invitation';
+export type OriginKind = 'oidc' | 'device' | 'saml' | 'api' | 'self_service' | 'setup' | 'invitation' | 'recovery';
 export type Method = 'password' | 'otp_email' | 'otp_sms' | 'magic_link' | 'totp' | 'webauthn' | 'recovery_code'
   | 'identity_source' | 'remembered_device' | 'setup_link';
 
@@ -223,6 +223,14 @@ export interface AccountChoice {
   readonly signedIn: boolean;
 }
 
+/** A version of terms, by language: a title with a text or a link. */
+export interface TermsToAccept {
+  readonly documentId: string;
+  readonly number: number;
+  readonly field: string;
+  readonly texts: Readonly<Partial<Record<'en' | 'zh-CN', { readonly title: string; readonly text?: string | undefined; readonly link?: string | undefined }>>>;
+}
+
 export type StepView =
   /** `do` = `identify` (field `identifier`), `choose_account` (field `account`), or a method that needs no name before. */
   | { readonly name: 'identify'; readonly fields: readonly Field[]; readonly accounts: readonly AccountChoice[]; readonly methods: readonly MethodView[] }
@@ -230,9 +238,21 @@ export type StepView =
   /** `do` = `captcha` (fields `challenge`, `solution`); a browser without script waits instead. */
   | { readonly name: 'captcha'; readonly challenge: string; readonly difficulty: number; readonly waitSeconds: number }
   /** A credential to be made; `skip` is among the actions while the policy gives time. */
-  | { readonly name: 'enrol_factor'; readonly methods: readonly MethodView[] }
+  | { readonly name: 'enrol_factor'; readonly methods: readonly MethodView[]; readonly reason: 'required' | 'chosen' | 'recovery_codes'; readonly skipUntil?: string }
+  /** Somebody of a source outside, with no account yet (`do` = `link_account`, field `choice`: existing or create), or who is to choose a source (`methods`). */
+  | { readonly name: 'link_account'; readonly methods: readonly MethodView[]; readonly sourceName: string | undefined; readonly displayName: string | undefined; readonly choices: readonly ('existing' | 'create')[] }
   /** `do` = `change_password` (field `newPassword`). */
-  | { readonly name: 'change_password'; readonly reason: 'required' | 'expired' | 'setup' | 'recovery'; readonly fields: readonly Field[]; readonly policy: { readonly minimumLength: number; readonly minimumStrength: number; readonly historyCount: number } }
+  | { readonly name: 'change_password'; readonly reason: 'required' | 'expired' | 'setup' | 'recovery' | 'chosen'; readonly fields: readonly Field[]; readonly policy: { readonly minimumLength: number; readonly minimumStrength: number; readonly historyCount: number } }
+  /** `do` = `register`. Fields by the settings of the instance; who has the address already is not told from who has not. */
+  | { readonly name: 'register'; readonly fields: readonly Field[]; readonly policy: { readonly minimumLength: number } }
+  /** `do` = `verify_email` or `verify_phone` (field `code`), once `send_code` has sent one. */
+  | { readonly name: 'verify_email' | 'verify_phone'; readonly to: string; readonly sent?: { readonly resendAt: string }; readonly fields: readonly Field[] }
+  /** `do` = `recover` (fields `identifier`, `channel`) sends a code, whoever was named; `verify_recovery` (field `code`) takes it. */
+  | { readonly name: 'recover'; readonly channels: readonly ('email' | 'sms')[]; readonly sent?: { readonly channel: 'email' | 'sms'; readonly resendAt: string }; readonly fields: readonly Field[] }
+  /** `do` = `complete_profile` with the fields that are missing. */
+  | { readonly name: 'complete_profile'; readonly fields: readonly Field[] }
+  /** `do` = `accept_terms` with a box for each document (`field`). */
+  | { readonly name: 'accept_terms'; readonly documents: readonly TermsToAccept[] }
   /** `do` = `consent` (field `decision`: allow or deny). */
   | { readonly name: 'consent'; readonly scopes: readonly { readonly name: string; readonly isNew: boolean }[]; readonly claims: readonly string[]; readonly resources: readonly { readonly identifier: string; readonly name: string; readonly scopes: readonly { readonly name: string; readonly description?: string; readonly isNew: boolean }[] }[] };
 
@@ -248,7 +268,7 @@ export interface Notice {
  * Posted as `do` without fields of their own. `continue`: nothing is missing, or the sign-in is finished already;
  * `leave`: back to the application after a denial; `restart`: the same request from its beginning.
  */
-export type FlowAction = 'cancel' | 'switch_account' | 'restart' | 'leave' | 'continue' | 'recover' | 'register' | 'skip';
+export type FlowAction = 'cancel' | 'switch_account' | 'restart' | 'leave' | 'continue' | 'recover' | 'register' | 'skip' | 'sign_in' | 'send_code' | 'edit_registration' | 'edit_recovery' | 'ask_approver';
 
 /** Everything a page or an API client needs to draw a flow. Holds nothing of a user before the first proof. */
 export interface FlowView {

@@ -44,5 +44,5 @@ export const userNameField = (name: string | undefined): Markup => (name === und
   : html`<input type="text" name="username" autocomplete="username" value=${name} hidden readonly tabindex="-1" aria-hidden="true" />`);
 
 /** "Keep me signed in", where the instance allows it. */
-export const rememberBox = ({ text }: Drawing, remember: { readonly days: number } | undefined): Markup =>
-  (remember === undefined ? null : checkBox('remember', text.remember, text.rememberDays(remember.days)));
+export const rememberBox = ({ text, view }: Drawing, remember: { readonly days: number } | undefined): Markup =>
+  (remember === undefined ? null : checkBox('remember', view.step?.name === 'second_factor' ? text.rememberDevice : text.remember, text.rememberDays(remember.days)));

@@ -4,6 +4,7 @@
  */
 import { acceptInvitation, createUser, noteSignIn, type User } from '../../directory/index.ts';
 import { append } from '../../events/index.ts';
+import { Problem } from '../../core/errors.ts';
 import { newId } from '../../core/ids.ts';
 import { sha256 } from '../../core/secrets.ts';
 import { countSubject, countUse, key, type InstanceContext } from '../../tenancy/index.ts';
@@ -15,9 +16,13 @@ import { sessionCreated, sessionRaised } from '../events.ts';
 import { findLiveSessionById, idleLimit, loadSessionInTransaction } from '../live-sessions.ts';
 import { storePassword } from '../passwords.ts';
 import { addProofs, readHeldProofs, writeHeldProofs } from '../proofs.ts';
+import { deviceReliedOn } from '../second-factor/demands.ts';
 import { end, endAllOfUser, issueToken } from '../sessions.ts';
 import { consumeSetupLink } from '../setup-links.ts';
 import type { Outcome, Proof, SessionView } from '../types.ts';
+import { returnToForm } from '../registration/collision.ts';
+import { waitForApproval } from '../registration/approvals.ts';
+import { giveUpUnproven } from '../registration/unproven.ts';
 import { type Decision, decide } from './decide.ts';
 import { featuresOf } from './features.ts';
 import { denied } from './verdicts.ts';
@@ -63,7 +68,10 @@ export async function complete(context: InstanceContext, flow: FlowState, presen
     return completion;
   } catch (error) {
     if (error instanceof Undone) return error.completion;
-    throw error;
+    // A name or value that was free when it was typed.
+    const step = error instanceof Problem && error.status === 409 ? await returnToForm(context, flow, error) : undefined;
+    if (step === undefined) throw error;
+    return { kind: 'not yet', decision: { kind: 'step', step } };
   }
 }
 
@@ -99,7 +107,14 @@ async function completeInTransaction(tx: InstanceContext, flow: FlowState, prese
   const decision = decide(situation.facts, situation.policy);
   if (decision.kind !== 'complete') throw notYet(decision);
   const { application, facts } = situation;
-  const user = situation.user ?? await createPendingUser(tx, flow);
+  const user = situation.user ?? await createPendingUser(tx, flow, facts.registration.needsApproval ? 'pending' : 'enabled');
+  if (facts.registration.needsApproval && situation.user === undefined) {
+    const refusal = denied('registration_pending');
+    if (!await advance(tx, flow, { status: 'denied', denial: { reason: refusal.reason, error: refusal.error }, sealedPending: null })) throw changed();
+    await storePending(tx, situation, user.id, undefined);
+    await waitForApproval(tx, user, flow.request.locale);
+    return { kind: 'not yet', decision: refusal };
+  }
 
   // Before the session, as one who disables a user takes their rows: two transactions in one order cannot deadlock.
   if (facts.proofs.length > 0) await noteSignIn(tx, user.id);
@@ -108,12 +123,7 @@ async function completeInTransaction(tx: InstanceContext, flow: FlowState, prese
   if (!await advance(tx, flow, { status: 'completed', answers: writeAnswers(answers), sessionId: made.id, sealedPending: null })) throw changed();
 
   if (flow.purpose === 'setup' && !await consumeLink(tx, flow, user.id)) throw notYet(denied('setup_link_used'));
-  if (flow.pending.passwordHash !== undefined) {
-    await storePassword(tx, user.id, { hash: flow.pending.passwordHash, mustChange: false, by: 'user' });
-    await endAllOfUser(tx, user.id, 'password_changed', made.id);
-  }
-  for (const { method, credential } of flow.pending.credentials ?? []) await findEnrolment(method)?.store(tx, user.id, credential);
-  for (const feature of featuresOf(tx.core)) await feature.store?.(tx, situation, user.id);
+  await storePending(tx, situation, user.id, made.id);
   if (application && facts.allowed) await storeConsent(tx, user.id, application.id, askedConsent(flow.request));
   if (browserId !== null && facts.proofs.length > 0) await rememberSignIn(tx, browserId, user.id, flow.answers.remember ?? false);
   // Only what is new needs a new token: a session that was merely continued keeps its own. A program has its grant instead.
@@ -127,12 +137,25 @@ async function completeInTransaction(tx: InstanceContext, flow: FlowState, prese
   };
 }
 
+/** Everything that waited for the end of the flow. */
+async function storePending(tx: InstanceContext, situation: Situation, userId: string, sessionId: string | undefined): Promise<void> {
+  const { passwordHash, credentials = [] } = situation.flow.pending;
+  if (passwordHash !== undefined) {
+    await storePassword(tx, userId, { hash: passwordHash, mustChange: false, by: 'user' });
+    await endAllOfUser(tx, userId, 'password_changed', sessionId);
+  }
+  for (const { method, credential } of credentials) await findEnrolment(method)?.store(tx, userId, credential);
+  for (const feature of featuresOf(tx.core)) await feature.store?.(tx, situation, userId);
+}
+
 /** The account that a registration or the first sign-in from outside waited to make. @throws Problem 409 when a name was taken meanwhile */
-async function createPendingUser(tx: InstanceContext, flow: FlowState): Promise<User> {
+async function createPendingUser(tx: InstanceContext, flow: FlowState, status: 'enabled' | 'pending'): Promise<User> {
   if (flow.pending.newUser === undefined) throw new Error('a complete flow has a user');
   const { user, proven } = flow.pending.newUser;
   const { emailVerified, phoneVerified, source } = proven;
+  await giveUpUnproven(tx, flow.pending.newUser);
   return createUser(tx, user, {
+    status,
     ...(emailVerified !== undefined && { emailVerified }), ...(phoneVerified !== undefined && { phoneVerified }),
     ...(source && { source: { type: source.type, ...(source.id !== undefined && { id: source.id }) } }) });
 }
@@ -156,7 +179,7 @@ async function makeSession(tx: InstanceContext, situation: Situation, userId: st
   const limits = limitsOf(tx, { browserId, remember });
   const session = await tx.db.session.create({
     data: {
-      id: newId('sess', now.getTime()), userId, browserId, proofs: writeHeldProofs(addProofs([], facts.proofs, now)), authTime: lastActive(facts.proofs, now), remember,
+      id: newId('sess', now.getTime()), userId, browserId, proofs: writeHeldProofs(addProofs([], broughtBy(situation), now)), authTime: lastActive(facts.proofs, now), remember,
       ...limits, createdAt: now, lastSeenAt: now, address: tx.address ?? null, userAgent: tx.userAgent?.slice(0, 500) ?? null } });
   await append(tx, sessionCreated(session, { applicationId: flow.applicationId, methods: facts.proofs.map((proof) => proof.method), remember }));
   return { id: session.id, isNew: true };
@@ -166,10 +189,11 @@ async function makeSession(tx: InstanceContext, situation: Situation, userId: st
  * Adds the proofs of this flow. What was proven before stays only if the cookie was shown, or for tabs that finish
  * together: whoever has lost the cookie has shown the new proofs and no more.
  */
-async function raise(tx: InstanceContext, { facts, flow, session }: Situation, live: { id: string; userId: string; proofs: unknown; authTime: Date; remember: boolean }, token: string | undefined): Promise<void> {
+async function raise(tx: InstanceContext, situation: Situation, live: { id: string; userId: string; proofs: unknown; authTime: Date; remember: boolean }, token: string | undefined): Promise<void> {
+  const { facts, flow, session } = situation;
   const now = tx.now();
   const isShown = session?.id === live.id || now.getTime() - live.authTime.getTime() < sameMomentSeconds * 1_000;
-  const proofs = addProofs(isShown ? readHeldProofs(live.proofs) : [], facts.proofs, now);
+  const proofs = addProofs(isShown ? readHeldProofs(live.proofs) : [], broughtBy(situation), now);
   const remember = canRemember(tx, flow) || (isShown && live.remember);
   await tx.db.session.update({
     where: key(tx, live.id),
@@ -180,6 +204,9 @@ async function raise(tx: InstanceContext, { facts, flow, session }: Situation, l
     where: { sessionId: live.id, retiredAt: null, OR: [older, { hash: sha256(token ?? '') }] }, data: { retiredAt: now } });
   await append(tx, sessionRaised(live, facts.proofs));
 }
+
+/** What goes into the session: the proofs of this flow, and a remembered device that stood for a second factor. */
+const broughtBy = ({ facts, policy }: Situation): Proof[] => [...facts.proofs, ...deviceReliedOn(facts, policy)];
 
 const canRemember = (context: InstanceContext, flow: FlowState) => (flow.answers.remember ?? false) && context.instance.settings.session.allowRemember;
 

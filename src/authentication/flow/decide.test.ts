@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { levels, type Proof } from '../types.ts';
+import { levels, type Method, type Proof } from '../types.ts';
 import { decide, missing } from './decide.ts';
 import type { Facts, Policy } from './facts.ts';
 import { requirements } from './requirements.ts';
@@ -27,7 +27,20 @@ const risks: fc.Arbitrary<Facts['risk']> = fc.record({
     actions: fc.subarray<'notify' | 'captcha' | 'second_factor' | 'deny'>(['notify', 'captcha', 'second_factor', 'deny']) }), { nil: undefined }),
 });
 
+const someMethods = fc.subarray<Method>(['totp', 'webauthn', 'otp_email', 'password']);
+const secondFactors: fc.Arbitrary<Facts['secondFactor']> = fc.record({
+  mode: fc.constantFrom('off', 'optional', 'required', 'adaptive'),
+  rule: fc.constant({ methods: ['totp', 'webauthn', 'recovery_code'], intervalSeconds: 86_400 }),
+  ways: someMethods, enrolled: fc.subarray<Method>(['totp', 'webauthn']), hasRecoveryCodes: fc.boolean(), reachable: fc.constantFrom(...levels),
+  device: fc.option(fc.integer({ min: 0, max: 200_000 }).map((age): Proof => ({
+    method: 'remembered_device', authenticator: 'rdev_1', categories: ['possession'], amr: [], phishingResistant: false, provenAt: ago(age), use: 'sign_in', standsFor: ['totp'] })), { nil: undefined }),
+  enrolling: fc.subarray<Method>(['totp', 'webauthn', 'recovery_code']), enrolable: fc.subarray<Method>(['totp', 'webauthn', 'recovery_code']), enrolAtSignIn: fc.boolean(),
+  graceEndsAt: fc.option(fc.integer({ min: -1_000, max: 1_000 }).map(ago), { nil: undefined }), skipped: fc.boolean(), codesDeclined: fc.boolean(),
+  task: fc.constantFrom<Facts['secondFactor']['task']>(undefined, { kind: 'password' }, { kind: 'enrol', method: 'totp' }, { kind: 'confirm' }),
+});
+
 const allFacts: fc.Arbitrary<Facts> = fc.record({
+  secondFactor: secondFactors,
   risk: risks,
   flowId: fc.constant('flow_1'), channel: fc.constant('browser' as const), newUser: fc.constant(false), now: fc.constant(now), browserId: fc.constant('brow_1'),
   purpose: fc.constantFrom('sign_in', 'step_up', 'setup'),
@@ -62,7 +75,17 @@ describe('the next step of a flow', () => {
       expect(facts.user?.state).toBe('usable');
       expect([...facts.proofs, ...(facts.session?.proofs ?? [])].some((proof) => proof.use === 'sign_in' || facts.purpose === 'setup')).toBe(true);
       if (facts.application) expect([facts.application, policy.access.decision]).toEqual([{ enabled: true, assigned: true, openFromHere: true }, expect.not.stringMatching('deny')]);
-      if (policy.access.decision === 'second_factor') expect([...facts.proofs, ...(facts.session?.proofs ?? [])].some((proof) => ['totp', 'webauthn'].includes(proof.method))).toBe(true);
+      const { secondFactor } = facts;
+      const all = [...facts.proofs, ...(facts.session?.proofs ?? [])];
+      const hasShown = all.some((proof) => ['totp', 'webauthn', 'recovery_code'].includes(proof.method)) || secondFactor.enrolling.length > 0;
+      if (policy.access.decision === 'second_factor') expect(hasShown || secondFactor.device?.standsFor).toBeTruthy();
+      const isAsked = secondFactor.mode === 'required' || (secondFactor.mode === 'optional' && secondFactor.enrolled.length > 0);
+      if (isAsked) expect(hasShown || secondFactor.device || (secondFactor.skipped && secondFactor.graceEndsAt && secondFactor.graceEndsAt > now)).toBeTruthy();
+      if (facts.risk.assessment?.actions.includes('second_factor')) expect(hasShown).toBe(true);
+      // A device never stands for a level, at risk, or for what the account page changes.
+      if (policy.level !== undefined && isAsked && !secondFactor.skipped) expect(hasShown).toBe(true);
+      if (secondFactor.task) expect(all.some((proof) => proof.use === 'sign_in' && now.getTime() - proof.provenAt.getTime() <= 300_000)).toBe(true);
+      if (secondFactor.task?.kind === 'enrol') expect(secondFactor.enrolling).toContain(secondFactor.task.method);
       expect(facts.risk.openFromHere && (!facts.risk.captchaFirst || facts.risk.captchaPassed)).toBe(true);
       if (facts.proofs.length > 0 && facts.risk.assesses) expect(facts.risk.assessment).toBeDefined();
       if (facts.proofs.length > 0) expect(facts.risk.assessment?.actions ?? []).not.toContain('deny');
@@ -100,7 +123,13 @@ const proven = (proof: Partial<Proof> = {}): Proof => ({
 const signedIn: Facts = {
   flowId: 'flow_1', channel: 'browser', newUser: false, purpose: 'sign_in', now, browserId: 'brow_1', identifier: 'alice', user: { id: 'user_1', username: 'alice', state: 'usable' },
   proofs: [proven()], session: undefined, application: { enabled: true, assigned: true, openFromHere: true }, passwordChange: undefined, newPasswordChosen: false, consent: undefined, allowed: false,
-  risk: { openFromHere: true, captchaFirst: false, captchaPassed: false, assesses: false, assessment: undefined } };
+  risk: { openFromHere: true, captchaFirst: false, captchaPassed: false, assesses: false, assessment: undefined },
+  get secondFactor() { return none; } };
+const none: Facts['secondFactor'] = {
+  mode: 'optional', rule: { methods: ['totp', 'webauthn', 'recovery_code'], intervalSeconds: 86_400 }, ways: [], enrolled: [], hasRecoveryCodes: false, reachable: 'urn:postern:acr:single',
+  device: undefined, enrolling: [], enrolable: [], enrolAtSignIn: true, graceEndsAt: undefined, skipped: false, codesDeclined: false, task: undefined };
+const withTotp: Facts['secondFactor'] = { ...none, ways: ['totp'], enrolled: ['totp'], reachable: 'urn:postern:acr:multi' };
+const remembered = (age = 60): Proof => proven({ method: 'remembered_device', authenticator: 'rdev_1', amr: [], provenAt: ago(age), standsFor: ['totp'] });
 const risky = (actions: NonNullable<Facts['risk']['assessment']>['actions'], captchaPassed = false): Facts['risk'] => ({ ...signedIn.risk, captchaPassed, assesses: true, assessment: { id: 'risk_1', score: 80, reasons: [], actions, newDevice: false } });
 const noPolicy: Policy['access'] = { decision: 'allow', policy: undefined, because: '', secondFactor: undefined };
 const totp: Policy['access'] = { decision: 'second_factor', policy: undefined, because: '', secondFactor: { methods: ['totp'], intervalSeconds: 3_600 } };
@@ -128,12 +157,34 @@ describe('what a flow requires', () => {
     ['it once', { risk: risky(['captcha'], true) }, {}, { kind: 'complete' }],
     ['no policy against it', {}, { access: { ...noPolicy, decision: 'deny', policy: { id: 'policy_1', name: 'Nobody', priority: 1 }, because: 'it is about everybody' } }, { kind: 'denied', reason: 'access_policy', error: 'access_denied', policy: { id: 'policy_1', name: 'Nobody', because: 'it is about everybody' } }],
     ['the second factor of a policy, which nobody can show here', {}, { access: totp }, { kind: 'denied', reason: 'level_unreachable', error: 'unmet_authentication_requirements' }],
-    ['the second factor of a policy', {}, { access: totp, secondFactorOffered: true }, { kind: 'step', step: 'second_factor' }],
+    ['the second factor of a policy', { secondFactor: withTotp }, { access: totp, secondFactorOffered: true }, { kind: 'step', step: 'second_factor' }],
     ['no more once it was shown', { proofs: [proven(), code()] }, { access: totp }, { kind: 'complete' }],
-    ['it again when it is older than the policy allows', { session: { id: 's', proofs: [code({ provenAt: ago(3_601) })] } }, { access: totp, secondFactorOffered: true }, { kind: 'step', step: 'second_factor' }],
-    ['one of the methods that the policy names', { proofs: [proven(), code({ method: 'otp_sms' })] }, { access: totp, secondFactorOffered: true }, { kind: 'step', step: 'second_factor' }],
+    ['it again when it is older than the policy allows', { secondFactor: withTotp, session: { id: 's', proofs: [code({ provenAt: ago(3_601) })] } }, { access: totp, secondFactorOffered: true }, { kind: 'step', step: 'second_factor' }],
+    ['one of the methods that the policy names', { secondFactor: withTotp, proofs: [proven(), code({ method: 'otp_sms' })] }, { access: totp, secondFactorOffered: true }, { kind: 'step', step: 'second_factor' }],
     ['a level that can be reached', {}, { level: 'urn:postern:acr:multi' }, { kind: 'denied', reason: 'level_unreachable', error: 'unmet_authentication_requirements' }],
-    ['a second factor where one would reach the level', {}, { level: 'urn:postern:acr:multi', reachable: ['urn:postern:acr:multi'] }, { kind: 'step', step: 'second_factor' }],
+    ['a second factor where one would reach the level', { secondFactor: withTotp }, { level: 'urn:postern:acr:multi', reachable: ['urn:postern:acr:multi'] }, { kind: 'step', step: 'second_factor' }],
+    ['what the account has, for a level', {}, { level: 'urn:postern:acr:multi', reachable: ['urn:postern:acr:multi'] }, { kind: 'denied', reason: 'no_second_factor', error: 'unmet_authentication_requirements' }],
+    ['the second factor that somebody set up', { secondFactor: withTotp }, {}, { kind: 'step', step: 'second_factor' }],
+    ['none where the mode is off', { secondFactor: { ...withTotp, mode: 'off' } }, {}, { kind: 'complete' }],
+    ['none with a remembered browser', { secondFactor: { ...withTotp, device: remembered() } }, {}, { kind: 'complete' }],
+    ['one in a remembered browser when a level was asked', { secondFactor: { ...withTotp, device: remembered() } }, { level: 'urn:postern:acr:multi', reachable: ['urn:postern:acr:multi'] }, { kind: 'step', step: 'second_factor' }],
+    ['one in a remembered browser when the risk asks for it', { secondFactor: { ...withTotp, device: remembered() }, risk: risky(['second_factor']) }, {}, { kind: 'step', step: 'second_factor' }],
+    ['one in a remembered browser at risk', { secondFactor: { ...withTotp, device: remembered() }, risk: risky(['captcha'], true) }, {}, { kind: 'step', step: 'second_factor' }],
+    ['none of a policy with a browser remembered within its interval', { secondFactor: { ...withTotp, device: remembered() } }, { access: totp, secondFactorOffered: true }, { kind: 'complete' }],
+    ['one of a policy when the browser was remembered before its interval', { secondFactor: { ...withTotp, device: remembered(3_601) } }, { access: totp, secondFactorOffered: true }, { kind: 'step', step: 'second_factor' }],
+    ['the method of a policy, not the one a browser was remembered for', { secondFactor: { ...withTotp, ways: ['totp', 'webauthn'], device: remembered() } }, { access: { ...totp, secondFactor: { methods: ['webauthn'], intervalSeconds: 3_600 } }, secondFactorOffered: true }, { kind: 'step', step: 'second_factor' }],
+    ['setting one up where everybody needs one', { secondFactor: { ...none, mode: 'required', enrolable: ['totp'] } }, {}, { kind: 'step', step: 'enrol_factor' }],
+    ['no more once it was set up', { secondFactor: { ...none, mode: 'required', enrolable: ['totp'], enrolling: ['totp'] } }, {}, { kind: 'complete' }],
+    ['an administrator, where nobody sets one up alone', { secondFactor: { ...none, mode: 'required', enrolable: ['totp'], enrolAtSignIn: false } }, {}, { kind: 'denied', reason: 'no_second_factor', error: 'unmet_authentication_requirements' }],
+    ['nothing while it may be put off', { secondFactor: { ...none, mode: 'required', enrolable: ['totp'], skipped: true, graceEndsAt: ago(-60) } }, {}, { kind: 'complete' }],
+    ['setting one up when the time is over', { secondFactor: { ...none, mode: 'required', enrolable: ['totp'], skipped: true, graceEndsAt: ago(1) } }, {}, { kind: 'step', step: 'enrol_factor' }],
+    ['one now, where a policy cannot be put off', { secondFactor: { ...none, mode: 'required', enrolable: ['totp'], skipped: true, graceEndsAt: ago(-60) } }, { access: totp, secondFactorOffered: true }, { kind: 'step', step: 'enrol_factor' }],
+    ['the existing second factor before another one is added', { secondFactor: { ...withTotp, enrolable: ['webauthn'] }, proofs: [proven(), code({ provenAt: ago(301) })] }, { access: { ...totp, secondFactor: { methods: ['webauthn'], intervalSeconds: 3_600 } }, secondFactorOffered: true }, { kind: 'step', step: 'second_factor' }],
+    ['then the one that the policy names', { secondFactor: { ...withTotp, enrolable: ['webauthn'] }, proofs: [proven(), code({ provenAt: ago(299) })] }, { access: { ...totp, secondFactor: { methods: ['webauthn'], intervalSeconds: 3_600 } }, secondFactorOffered: true }, { kind: 'step', step: 'enrol_factor' }],
+    ['no new factor from a sign-in at risk', { secondFactor: { ...none, mode: 'adaptive', enrolable: ['totp'] }, risk: risky(['second_factor']) }, {}, { kind: 'denied', reason: 'no_second_factor', error: 'unmet_authentication_requirements' }],
+    ['recovery codes to be offered beside the first factor', { secondFactor: { ...none, mode: 'required', enrolable: ['totp', 'recovery_code'], enrolling: ['totp'] } }, {}, { kind: 'step', step: 'enrol_factor' }],
+    ['the existing factor, five minutes old at most, for a change of the account', { secondFactor: { ...withTotp, task: { kind: 'password' } }, proofs: [proven(), code({ provenAt: ago(301) })] }, {}, { kind: 'step', step: 'second_factor' }],
+    ['a fresh proof for it from who has no second factor', { secondFactor: { ...none, task: { kind: 'password' } }, proofs: [proven({ provenAt: ago(301) })] }, {}, { kind: 'step', step: 'first_factor' }],
     ['the present password before another is chosen', { proofs: [], session: { id: 's', proofs: [proven()] }, passwordChange: 'required' }, {}, { kind: 'step', step: 'first_factor' }],
     ['another password where it must change', { passwordChange: 'expired' }, {}, { kind: 'step', step: 'change_password' }],
     ['consent to new scopes', {}, { consent: { always: false, asked } }, { kind: 'step', step: 'consent' }],

@@ -26,7 +26,7 @@ export interface Facts extends FeatureFacts {
     /** By its network zones, from the address of this request. */
     readonly openFromHere: boolean;
   } | undefined;
-  readonly passwordChange: 'required' | 'expired' | 'setup' | 'recovery' | undefined;
+  readonly passwordChange: 'required' | 'expired' | 'setup' | 'recovery' | 'chosen' | undefined;
   /** A new password was accepted and waits for the end of the flow. */
   readonly newPasswordChosen: boolean;
   /** What the person allowed this application before. */

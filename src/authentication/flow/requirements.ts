@@ -10,6 +10,7 @@ import { acceptTerms } from '../terms/feature.ts';
 import { enrolFactor, freshFactor, secondFactor } from '../second-factor/requirements.ts';
 import type { Proof } from '../types.ts';
 import { countedProofs, type Facts } from './facts.ts';
+import { outsideIdentity, outsideLink } from './outside-identity.ts';
 import { denied, met, type Requirement, unmet } from './verdicts.ts';
 
 const identify: Requirement = {
@@ -74,5 +75,5 @@ export function isCovered(asked: { scopes: readonly string[]; claims: readonly s
 
 /** The order in which people meet them. Account state comes before anything that could change the account. */
 export const requirements: readonly Requirement[] = [
-  door, register, recover, identify, firstFactor, accountState, application, riskRequirement, secondFactor, freshFactor, changePassword, enrolFactor, recoverPasskey, verifyAddress, completeProfile, acceptTerms, consent,
+  door, outsideIdentity, register, recover, identify, firstFactor, accountState, application, riskRequirement, secondFactor, freshFactor, outsideLink, changePassword, enrolFactor, recoverPasskey, verifyAddress, completeProfile, acceptTerms, consent,
 ];

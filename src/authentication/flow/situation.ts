@@ -48,7 +48,7 @@ export async function loadSituation(context: InstanceContext, flow: FlowState, p
       assigned: user === undefined ? !newUser || await isAssigned(context, flow.applicationId, '') : await isAssigned(context, flow.applicationId, user.id),
       openFromHere: await isOpenFromHere(context, flow.applicationId),
     },
-    passwordChange: passwordChangeOf(flow, password?.change),
+    passwordChange: passwordChangeOf(flow, password?.change, features.recovery.passkeyOnly),
     newPasswordChosen: flow.pending.passwordHash !== undefined,
     consent: user && application ? await findConsent(context, user.id, application.id) : undefined,
     allowed: flow.answers.allowed ?? false,
@@ -57,10 +57,11 @@ export async function loadSituation(context: InstanceContext, flow: FlowState, p
   return { flow, facts, policy: policyOf(context, flow, application, facts, access), user, application, session };
 }
 
-function passwordChangeOf(flow: FlowState, change: Facts['passwordChange']): Facts['passwordChange'] {
+function passwordChangeOf(flow: FlowState, change: Facts['passwordChange'], passkeyOnly: boolean): Facts['passwordChange'] {
   if (flow.purpose === 'setup') return 'setup';
+  if (flow.answers.task?.kind === 'password') return 'chosen';
   // Who recovers the account has no password that is known: they choose one.
-  return flow.purpose === 'recover' && flow.proofs.some(({ use }) => use === 'recovery') ? 'recovery' : change;
+  return flow.purpose === 'recover' && !passkeyOnly && flow.proofs.some(({ use }) => use === 'recovery') ? 'recovery' : change;
 }
 
 const noPolicy = { decision: 'allow', policy: undefined, because: '', secondFactor: undefined } as const;

@@ -12,7 +12,7 @@ import { apiFlowSeconds, browserFlowSeconds } from '../proof-kinds.ts';
 import { writeProofs } from '../proofs.ts';
 import type { FlowRequest, Proof, Purpose, StartedFlow, StartFlow } from '../types.ts';
 import { loadFlowOrigin } from './origins.ts';
-import { type Answers, sealIdentifier, writeAnswers } from './store.ts';
+import { type Answers, type Pending, sealIdentifier, sealPending, writeAnswers } from './store.ts';
 
 /** Unfinished flows that one browser keeps; the oldest goes. */
 const flowsPerBrowser = 20;
@@ -20,7 +20,13 @@ const flowsPerBrowser = 20;
 /** Rows that one address can make without having signed in. */
 const startsPerAddress = { ratePerSecond: 5, burst: 300 };
 
-const available: readonly Purpose[] = ['sign_in', 'setup', 'step_up'];
+const available: readonly Purpose[] = ['sign_in', 'setup', 'step_up', 'enrol', 'link', 'register', 'recover'];
+
+/** What the instance has switched off is not begun, by whatever door. */
+function isOffered({ instance: { settings } }: InstanceContext, purpose: Purpose): boolean {
+  if (purpose === 'register') return settings.registration.enabled;
+  return purpose !== 'recover' || settings.recovery.email || settings.recovery.sms;
+}
 
 /** What a program may begin: the others belong to a browser. */
 const forPrograms: readonly Purpose[] = ['sign_in', 'register', 'recover'];
@@ -33,6 +39,10 @@ export interface Given {
   answers?: Answers;
   /** The browser of the flow that this one takes the place of. */
   browserId?: string;
+  /** What was typed there. */
+  identifier?: string;
+  /** What waits for the end of the flow. */
+  pending?: Pending;
 }
 
 /** Begins a flow. @throws Problem 429 (start limit of the address), 400 (a purpose or channel that there is none of) */
@@ -47,13 +57,13 @@ export async function startFlow(context: InstanceContext, start: StartFlow, give
   const session = await findLiveSession(context, start.sessionToken);
   const asksWho = start.request.prompt?.some((prompt) => prompt === 'select_account' || prompt === 'create') ?? false;
   const otherAccount = (start.otherAccount ?? false) || (given.answers?.otherAccount ?? false);
-  const goesOn = session?.browserId === browser.id && !asksWho && !otherAccount && start.purpose !== 'setup';
+  const goesOn = session?.browserId === browser.id && !asksWho && !otherAccount && (start.purpose === 'sign_in' || start.purpose === 'step_up');
   const id = await createFlow(context, {
     channel: start.channel, purpose: start.purpose, browserId: browser.id,
     applicationId: start.applicationId ?? null, originKind: start.origin.kind, originRef: start.origin.ref,
     answers: writeAnswers({ ...given.answers, ...(otherAccount && { otherAccount }), ...(goesOn && session && { sessionId: session.id }) }),
     userId: given.userId ?? null, proofs: writeProofs(given.proofs ?? []),
-  }, { request: start.request, takesHint: !asksWho && !goesOn && !given.answers?.otherAccount, lifetimeSeconds: browserFlowSeconds });
+  }, { request: start.request, takesHint: !asksWho && !goesOn && !given.answers?.otherAccount, lifetimeSeconds: browserFlowSeconds, given });
   await dropOldest(context, browser.id);
   return { flowId: id, url: flowUrl(context, id), setCookies };
 }
@@ -78,20 +88,22 @@ export async function startApiFlow(context: InstanceContext, start: StartApiFlow
 }
 
 async function checkStart(context: InstanceContext, purpose: Purpose, purposes: readonly Purpose[]): Promise<void> {
-  if (!purposes.includes(purpose)) throw purposeNotAvailable(purpose);
+  if (!purposes.includes(purpose) || !isOffered(context, purpose)) throw purposeNotAvailable(purpose);
   const decision = await context.core.rateLimiter.take(`flow-start:${context.instance.id}:${networkOf(context.address)}`, startsPerAddress);
   if (!decision.allowed) throw tooManyFlows(rateLimitHeaders(decision));
 }
 
 type NewRow = Omit<Prisma.FlowCreateManyInput, 'instanceId' | 'id' | 'request' | 'expiresAt'>;
 
-async function createFlow(context: InstanceContext, row: NewRow, { request, takesHint, lifetimeSeconds }: { request: FlowRequest; takesHint: boolean; lifetimeSeconds: number }): Promise<string> {
+async function createFlow(context: InstanceContext, row: NewRow, { request, takesHint, lifetimeSeconds, given = {} }: { request: FlowRequest; takesHint: boolean; lifetimeSeconds: number; given?: Given }): Promise<string> {
   const id = newId('flow', context.now().getTime());
+  // A hint is what the application thinks it knows: it fills in the field, or names whom to ask for a password.
+  const identifier = given.identifier ?? (takesHint ? request.loginHint : undefined);
   await context.db.flow.create({
     data: {
       ...row, id, request: request as Prisma.InputJsonObject,
-      // A hint is what the application thinks it knows: it fills in the field, or names whom to ask for a password.
-      sealedIdentifier: request.loginHint && takesHint ? sealIdentifier(context, id, request.loginHint.slice(0, 255)) : null,
+      sealedIdentifier: identifier ? sealIdentifier(context, id, identifier.slice(0, 255)) : null,
+      sealedPending: given.pending ? sealPending(context, id, given.pending) : null,
       address: context.address ?? null, userAgent: context.userAgent?.slice(0, 500) ?? null,
       createdAt: context.now(), expiresAt: new Date(context.now().getTime() + lifetimeSeconds * 1_000),
     } });

@@ -7,7 +7,7 @@ import { randomToken } from '../../core/secrets.ts';
 import type { Flow, Prisma } from '../../generated/prisma/client.ts';
 import { createUserSchema, sourceTypeSchema } from '../../directory/index.ts';
 import { key, type InstanceContext } from '../../tenancy/index.ts';
-import { readProofs } from '../proofs.ts';
+import { methodSchema, readProofs } from '../proofs.ts';
 import type { Channel, FlowReference, FlowRequest, FlowStatus, Notice, OriginKind, Proof, Purpose } from '../types.ts';
 
 /** A check that takes longer was lost with its server. */
@@ -19,6 +19,10 @@ const answersSchema = z.object({
   /** Begun by "use another account": the session is not offered first. */
   otherAccount: z.boolean().optional(),
   remember: z.boolean().optional(),
+  /** Not to be asked for a second factor again in this browser. */
+  rememberDevice: z.boolean().optional(),
+  /** What the account page wants done. */
+  task: z.discriminatedUnion('kind', [z.object({ kind: z.literal('password') }), z.object({ kind: z.literal('confirm') }), z.object({ kind: z.literal('enrol'), method: methodSchema })]).optional(),
   allowed: z.boolean().optional(),
   completedAt: z.coerce.date().optional(),
   sessionChanged: z.boolean().optional(),

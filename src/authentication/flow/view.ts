@@ -7,8 +7,12 @@ import type { BrowserTokens } from '../cookies.ts';
 import type { FactorStep } from '../factors/factor.ts';
 import { factorsOf } from '../factors/index.ts';
 import { findLiveSession } from '../live-sessions.ts';
+import { canRemember } from '../second-factor/feature.ts';
+import { canSkip, methodsThatHelp } from '../second-factor/requirements.ts';
 import { maximumPasswordBytes } from '../../core/password-text.ts';
 import type { AccountChoice, FlowAction, FlowView, LoadedFlow, MethodView, StepName, StepView } from '../types.ts';
+import { recoveryChannels } from '../recovery/recoveries.ts';
+import { canSwitch } from './another-purpose.ts';
 import { type Decision, decide } from './decide.ts';
 import { featuresOf } from './features.ts';
 import { formToken } from './form-token.ts';
@@ -46,13 +50,13 @@ export async function viewOf(context: InstanceContext, situation: Situation, bro
     account: user && { displayName: user.displayName, username: user.username },
     continueAs: step?.name === 'first_factor' && !user && !flow.answers.otherAccount ? await signedInAccount(context, situation) : undefined,
     userCode: flow.request.userCode, locale: flow.request.locale,
-    actions: actionsOf(flow, decision, situation),
+    actions: actionsOf(context, flow, decision, situation),
     notices: flow.status === 'active' && flow.notice ? [flow.notice] : [],
     denial: decision?.kind === 'denied' ? decision.reason : flow.denial?.reason,
   };
 }
 
-function actionsOf(flow: FlowState, decision: Decision | undefined, { facts }: Situation): FlowAction[] {
+function actionsOf(context: InstanceContext, flow: FlowState, decision: Decision | undefined, { facts, policy }: Situation): FlowAction[] {
   switch (flow.status) {
     case 'expired': return ['restart'];
     case 'completed': return ['continue'];
@@ -60,9 +64,16 @@ function actionsOf(flow: FlowState, decision: Decision | undefined, { facts }: S
     case 'active': {
       if (decision?.kind === 'denied') return ['leave', ...(flow.purpose === 'setup' ? [] : ['switch_account'] as const)];
       const isSomebody = facts.user !== undefined || facts.identifier !== undefined;
+      const channels = recoveryChannels(context);
       return [
         ...(decision?.kind === 'complete' || decision?.kind === 'effect' ? ['continue'] as const : []),
+        ...(decision?.kind === 'step' && decision.step === 'enrol_factor' && canSkip(facts, policy) ? ['skip'] as const : []),
         ...(isSomebody && flow.purpose !== 'setup' ? ['switch_account'] as const : []),
+        ...(canSwitch(flow, decision) && flow.purpose === 'sign_in' ? [...(channels.length > 0 ? ['recover'] as const : []), ...(context.instance.settings.registration.enabled ? ['register'] as const : [])] : []),
+        ...(canSwitch(flow, decision) && flow.purpose !== 'sign_in' ? ['sign_in'] as const : []),
+        ...(decision?.kind === 'step' && (decision.step === 'verify_email' || decision.step === 'verify_phone') ? ['send_code', ...(flow.purpose === 'register' && facts.user === undefined ? ['edit_registration'] as const : [])] as const : []),
+        ...(decision?.kind === 'step' && decision.step === 'recover' && flow.pending.features?.['recovery'] !== undefined ? ['edit_recovery'] as const : []),
+        ...(decision?.kind === 'step' && decision.step === 'second_factor' && flow.purpose === 'recover' ? ['ask_approver'] as const : []),
         ...(flow.purpose === 'setup' ? [] : ['cancel'] as const),
       ];
     }
@@ -75,7 +86,10 @@ async function viewStep(context: InstanceContext, situation: Situation, name: St
     case 'identify': return {
       name, accounts: browser ? await accountsOf(context, situation, browser) : [], methods: await methodsOf(context, situation, name),
       fields: [{ name: 'identifier', type: 'text', required: true, autocomplete: 'username', maxLength: 255 }] };
-    case 'first_factor': case 'second_factor': return {
+    case 'second_factor': return {
+      name, methods: await helpfulMethods(context, situation),
+      ...(canRemember(context, situation) && { remember: { days: settings.secondFactor.rememberDays } }) };
+    case 'first_factor': return {
       name, methods: await methodsOf(context, situation, name),
       ...(settings.session.allowRemember && { remember: { days: Math.floor(settings.session.rememberSeconds / 86_400) } }) };
     case 'change_password': return {
@@ -97,6 +111,13 @@ function viewOfFeature(context: InstanceContext, situation: Situation, name: Ste
 async function methodsOf(context: InstanceContext, { facts }: Situation, step: FactorStep): Promise<MethodView[]> {
   const offered = factorsOf(context.core).filter(({ steps }) => steps.includes(step));
   return (await Promise.all(offered.map((factor) => factor.describe(context, facts, step)))).flat();
+}
+
+/** Those that bring the flow on: another method would be asked for again. */
+async function helpfulMethods(context: InstanceContext, situation: Situation): Promise<MethodView[]> {
+  const helpful = methodsThatHelp(situation.facts, situation.policy);
+  const methods = await methodsOf(context, situation, 'second_factor');
+  return helpful === undefined ? methods : methods.filter(({ method }) => helpful.includes(method));
 }
 
 /** Accounts that this browser was told to keep, and the one it is signed in to. */

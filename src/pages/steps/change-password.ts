@@ -7,6 +7,7 @@ export const changePassword: Draw<'change_password'> = ({ view, text, action, hi
     setup: [text.setUpTitle, text.setUpText(view.account?.username ?? '')],
     required: [text.changeRequired, text.changeRequiredText],
     expired: [text.changeExpired, text.changeExpiredText],
+    chosen: [text.changeChosen, text.changeChosenText],
     recovery: [text.changeRequired, text.changeRecoveryText(view.account?.username ?? '')],
   };
   const [title, lead] = words[step.reason];

@@ -1,7 +1,9 @@
 /** English, the language that the others are measured by. */
 import { risk, riskDenials, riskNotices } from './en/risk.ts';
+import { secondFactor as secondFactorTexts, secondFactorDenials } from './en/second-factor.ts';
 
 export const en = {
+  ...secondFactorTexts,
   languageName: 'English',
   otherLanguage: '中文',
   skipToContent: 'Skip to the form',
@@ -135,6 +137,7 @@ export const en = {
   noticeFallback: 'That did not work. Try again.',
   retryAt: (time: string) => `You can try again at ${time}.`,
   denials: {
+    ...secondFactorDenials,
     ...riskDenials,
     account_disabled: 'This account is disabled. Ask your administrator.',
     account_locked: 'This account is locked. Ask your administrator.',

@@ -2,8 +2,10 @@
 import type { Texts } from './en.ts';
 
 import { risk, riskDenials, riskNotices } from './zh-cn/risk.ts';
+import { secondFactor as secondFactorTexts, secondFactorDenials } from './zh-cn/second-factor.ts';
 
 export const zhCn: Texts = {
+  ...secondFactorTexts,
   languageName: '中文',
   otherLanguage: 'English',
   skipToContent: '跳到表单',
@@ -137,6 +139,7 @@ export const zhCn: Texts = {
   noticeFallback: '操作未成功，请重试。',
   retryAt: (time) => `您可以在 ${time} 重试。`,
   denials: {
+    ...secondFactorDenials,
     ...riskDenials,
     account_disabled: '该账号已停用，请联系管理员。',
     account_locked: '该账号已锁定，请联系管理员。',
