@@ -5,6 +5,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { Reader, type CityResponse } from 'mmdb-lib';
 import { type Core, perCore } from '../../core/core.ts';
+import { readAddress } from '../../tenancy/index.ts';
 
 export interface Place {
   /** ISO 3166-1 alpha-2. */
@@ -46,14 +47,15 @@ export function openPlaces(file: string | undefined, { log, now }: Pick<Core, 'l
 
   return {
     async placeOf(address) {
-      if (file === undefined || address === undefined) return undefined;
+      const read = address === undefined ? undefined : readAddress(address);
+      if (file === undefined || read === undefined) return undefined;
       if (now().getTime() - checkedAt >= checkEvery) {
         checkedAt = now().getTime();
         loading = refresh(file);
       }
       await loading;
       try {
-        return readPlace(reader?.get(address) ?? undefined);
+        return readPlace(reader?.get(read.text) ?? undefined);
       } catch (error) {
         log.warn({ err: error }, 'The database of places could not answer');
         return undefined;
