@@ -1,4 +1,5 @@
 /** One sign-in under way. */
+import { solveCaptcha } from './captcha.ts';
 import { PosternError } from './errors.ts';
 import { call } from './http.ts';
 import { createPasskey, getPasskey } from './passkeys.ts';
@@ -28,7 +29,7 @@ export class Flow {
     return this.#post(`${method.method}/${this.#isEnrolment ? 'prepare_enrolment' : 'prepare'}`, { ...(method.credentialId !== undefined && { credentialId: method.credentialId }), ...fields });
   }
 
-  /** Answers with a method: its fields, and `remember` where the step offers that. */
+  /** Answers with a method: its fields. */
   answer(method: MethodView, fields: Readonly<Record<string, unknown>>): Promise<FlowView> {
     return this.#post(`${method.method}/${this.#isEnrolment ? 'enrol' : 'verify'}`, { ...(method.credentialId !== undefined && { credentialId: method.credentialId }), ...fields });
   }
@@ -42,6 +43,12 @@ export class Flow {
     }
     const credential = await (this.#isEnrolment ? createPasskey : getPasskey)(current.data);
     return credential && this.#post(`${method.method}/${this.#isEnrolment ? 'enrol' : 'verify'}`, { [current.fields[0]?.name ?? 'credential']: credential, ...further });
+  }
+
+  /** The step `captcha`: work for the computer, nothing for the person. */
+  async captcha(): Promise<FlowView> {
+    const { challenge, difficulty } = this.#view.step ?? {};
+    return this.#post('captcha', { challenge, solution: await solveCaptcha({ challenge: String(challenge), difficulty: Number(difficulty) }) });
   }
 
   /** Looks again, for example after a lost answer. */

@@ -31,7 +31,6 @@ export interface StepView {
   readonly name: string;
   readonly methods?: readonly MethodView[];
   readonly fields?: readonly Field[];
-  readonly remember?: { readonly days: number };
   readonly requestUri?: string;
   readonly redirectUri?: string;
   readonly [member: string]: unknown;

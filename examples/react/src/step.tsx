@@ -15,16 +15,22 @@ interface StepProps {
 /** One step. Steps with methods and steps with fields are drawn alike, so that a new one needs nothing here. */
 export function Step({ flow, step, faults, run, redirectUrl }: StepProps): ReactElement {
   if (step.name === 'redirect') return <a className="button" href={redirectUrl}>Continue at the sign-in page</a>;
+  if (step.name === 'captcha') return <button type="button" onClick={() => { run(() => flow.captcha()); }}>I am not a robot</button>;
   if (step.name === 'consent') return <Consent step={step} answer={(decision) => { run(() => flow.submit('consent', { decision })); }} />;
-  if (step.methods) return <Methods flow={flow} step={step} methods={step.methods} faults={faults} run={run} />;
+  const methods = step.methods ?? [];
   return (
-    <Form run={run} submit={(values) => flow.submit(step.name, values)}>
-      <Fields fields={step.fields ?? []} faults={faults} />
-    </Form>
+    <>
+      {(step.fields || methods.length === 0) && (
+        <Form run={run} submit={(values) => flow.submit(step.name, values)}>
+          <Fields fields={step.fields ?? []} faults={faults} />
+        </Form>
+      )}
+      {methods.length > 0 && <Methods flow={flow} methods={methods} faults={faults} run={run} />}
+    </>
   );
 }
 
-function Methods({ flow, step, methods, faults, run }: Omit<StepProps, 'redirectUrl'> & { methods: readonly MethodView[] }): ReactElement {
+function Methods({ flow, methods, faults, run }: Omit<StepProps, 'redirectUrl' | 'step'> & { methods: readonly MethodView[] }): ReactElement {
   const keyOf = ({ method, credentialId }: MethodView) => `${method}/${credentialId ?? ''}`;
   const [chosen, choose] = useState<string>();
   const method = methods.find((one) => keyOf(one) === chosen) ?? methods[0];
@@ -41,12 +47,12 @@ function Methods({ flow, step, methods, faults, run }: Omit<StepProps, 'redirect
           ))}
         </fieldset>
       )}
-      <Method key={keyOf(method)} flow={flow} method={method} remember={step.remember !== undefined} faults={faults} run={run} />
+      <Method key={keyOf(method)} flow={flow} method={method} faults={faults} run={run} />
     </>
   );
 }
 
-function Method({ flow, method, remember, faults, run }: { flow: Flow; method: MethodView; remember: boolean; faults: ReadonlySet<string>; run: StepProps['run'] }): ReactElement {
+function Method({ flow, method, faults, run }: { flow: Flow; method: MethodView; faults: ReadonlySet<string>; run: StepProps['run'] }): ReactElement {
   if (method.method === 'webauthn') return <button type="button" onClick={() => { run(() => flow.passkey(method)); }}>Use a passkey</button>;
   const isWaiting = method.prepare === true && method.fields.length === 0;
   return (
@@ -55,7 +61,6 @@ function Method({ flow, method, remember, faults, run }: { flow: Flow; method: M
       {!isWaiting && (
         <Form run={run} submit={(values) => flow.answer(method, values)}>
           <Fields fields={method.fields} faults={faults} />
-          {remember && <label className="check"><input type="checkbox" name="remember" /> {say('remember')}</label>}
         </Form>
       )}
       {method.prepare && <button type="button" className={isWaiting ? undefined : 'quiet'} onClick={() => { run(() => flow.prepare(method)); }}>{isWaiting ? `Send: ${say(method.method)} ${method.hint ?? ''}` : 'Send again'}</button>}

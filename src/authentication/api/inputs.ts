@@ -28,20 +28,19 @@ const always = {
   version: z.int().min(1).describe('Of the view that is answered.'),
   client: personsClientSchema.optional(),
 };
-const remember = { remember: z.boolean().optional().describe('"Keep me signed in": a remembered device where the policy allows it.') };
 const choice = { credentialId: text(200).optional().describe('Of the method in the view, where it has one.') };
 
 /** Everything that this server takes now. */
 export function programInputs(core: Core): readonly ProgramInput[] {
   const methods = factorsOf(core).flatMap(({ method, input, prepare }) => [
     ...(prepare ? [methodInput(method, 'prepare', texts(choice), 'Send a code or make a challenge')] : []),
-    methodInput(method, 'verify', objectOf(input, remember), 'Answer'),
+    methodInput(method, 'verify', objectOf(input), 'Answer'),
   ]);
   const credentials = enrolments.flatMap(({ method, input, prepare }) => [
     ...(prepare ? [methodInput(method, 'prepare_enrolment', texts(choice), 'Begin a new credential')] : []),
     methodInput(method, 'enrol', objectOf(input), 'Finish a new credential'),
   ]);
-  const ofFeatures = featuresOf(core).flatMap(({ actions, inputs }) => Object.keys(actions ?? {}).map((name) => actionInput(name, inputs?.[name])));
+  const ofFeatures = featuresOf(core).flatMap(({ actions, inputs, forBrowsers = [] }) => Object.keys(actions ?? {}).filter((name) => !forBrowsers.includes(name)).map((name) => actionInput(name, inputs?.[name])));
   const own = Object.entries(ownActions).map(([name, schema]) => actionInput(name, schema));
   return [...methods, ...credentials, ...own, ...ofFeatures.filter(({ do: name }) => !Object.hasOwn(ownActions, name))];
 }
@@ -62,8 +61,8 @@ const actionInput = (name: string, schema: z.ZodType | undefined): ProgramInput 
   body: schema ? objectOf(schema) : texts() });
 
 /** Bodies are strict, whatever the form of a page would let pass. */
-function objectOf(input: z.ZodType, further: z.ZodRawShape = {}): z.ZodType<InputBody> {
-  return input instanceof z.ZodObject ? z.strictObject({ ...always, ...further, ...input.shape }) as unknown as z.ZodType<InputBody> : texts(further);
+function objectOf(input: z.ZodType): z.ZodType<InputBody> {
+  return input instanceof z.ZodObject ? z.strictObject({ ...always, ...input.shape }) as unknown as z.ZodType<InputBody> : texts();
 }
 
 const texts = (further: z.ZodRawShape = {}): z.ZodType<InputBody> => z.object({ ...always, ...further }).catchall(z.union([text(8_192), z.boolean()])) as unknown as z.ZodType<InputBody>;

@@ -1,5 +1,6 @@
 /** A flow as a program draws it: the same view that pages draw, without forms. */
 import type { Application } from '../../applications/index.ts';
+import { omit } from '../../core/omit.ts';
 import type { InstanceContext } from '../../tenancy/index.ts';
 import { loadSituation } from '../flow/situation.ts';
 import { findFlow, type FlowState } from '../flow/store.ts';
@@ -50,14 +51,12 @@ async function viewStep(context: InstanceContext, step: StepView, held: Held): P
   const { supports } = held.flow.request.api ?? {};
   const isDrawn = (name: string) => supports === undefined || supports.includes(name);
   if (!drawnByAll.has(step.name) && !isDrawn(step.name)) return redirectStep(context, held);
-  if (step.name === 'identify') {
-    const methods = step.methods.filter(({ method }) => isDrawn(method)).map(viewMethod);
-    return { name: step.name, fields: [...step.fields], ...(methods.length > 0 && { methods }) };
-  }
-  if (!('methods' in step)) return { ...step } as NonNullable<ApiFlowView['step']>;
-  const methods = step.methods.filter(({ method }) => isDrawn(method));
-  if (step.methods.length > 0 && methods.length === 0) return redirectStep(context, held);
-  return { ...step, methods: methods.map(viewMethod) };
+  // The account chooser and "keep me signed in" belong to a browser.
+  const { methods: offered, ...rest } = omit(step as StepView & { accounts?: unknown; remember?: unknown; methods?: readonly MethodView[] }, 'accounts', 'remember');
+  if (!offered) return rest as NonNullable<ApiFlowView['step']>;
+  const methods = offered.filter(({ method }) => isDrawn(method));
+  if (!('fields' in rest) && offered.length > 0 && methods.length === 0) return redirectStep(context, held);
+  return { ...rest, methods: methods.map(viewMethod) } as NonNullable<ApiFlowView['step']>;
 }
 
 const viewMethod = ({ method, fields, prepare, credentialId, hint, sent, data }: MethodView): NonNullable<NonNullable<ApiFlowView['step']>['methods']>[number] => ({
