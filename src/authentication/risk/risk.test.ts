@@ -198,6 +198,61 @@ const wrongFor = (challenge: string): string => {
   for (let number = right; ; number += 1) if (number !== Number(solve({ challenge, difficulty: 8 }))) return String(number);
 };
 
+describe('zones of sign-in', () => {
+  const denied = { networkAccess: { signInDeniedZoneIds: ['zone_00000000000000000000000001'] } };
+  const allowed = { networkAccess: { signInZoneIds: ['zone_00000000000000000000000001'] } };
+  beforeAll(async () => {
+    await setting.context.db.networkZone.create({ data: { id: 'zone_00000000000000000000000001', name: 'here', ipv4Cidrs: ['198.51.100.0/24'] } });
+    const { announceZones } = await import('../../tenancy/network-zones/zone-cache.ts');
+    await announceZones(setting.context);
+  });
+
+  it.each<[string, Change, string | undefined, boolean]>([
+    ['an allowed address', allowed, berlin, true], ['an address outside of the allowed ones', allowed, shanghai, false],
+    ['a denied address', denied, berlin, false], ['an address that is not denied', denied, shanghai, true],
+    ['a denied one among the allowed', { networkAccess: { ...allowed.networkAccess, ...denied.networkAccess } }, berlin, false],
+    ['no address, with a list of allowed', allowed, undefined, false], ['no address, with a list of denied', denied, undefined, false],
+    ['what is no address', denied, '198.51.100.300', false], ['an allowed address in another spelling', allowed, '::ffff:198.51.100.10', true], ['a denied one in another spelling', denied, '::ffff:c633:640a', false],
+  ])('%s', async (_name, settings, address, open) => {
+    const browser = new TestBrowser(setting, from(address, settings));
+    const flowId = await browser.start();
+    expect(await browser.see(flowId)).toMatchObject(open ? { step: { name: 'identify' } } : { status: 'denied', denial: 'sign_in_zone', step: undefined });
+  });
+
+  it('are asked before any account is looked up: nothing is hashed, counted or told', async () => {
+    const browser = new TestBrowser(setting, from(shanghai));
+    const flowId = await browser.start();
+    await browser.post(flowId, 'identify', { identifier: username });
+    const form = await browser.see(flowId);
+    const before = [await setting.context.db.throttle.count(), await setting.context.db.riskCounter.count(), await setting.context.db.event.count()];
+    browser.context = from(shanghai, allowed);
+    const hashes = { count: 0 };
+    const { core } = browser.context;
+    browser.context = { ...browser.context, core: Object.assign(Object.create(core) as typeof core, { passwordHasher: { ...core.passwordHasher, verify: async () => { hashes.count += 1; return true; } } }) };
+    await browser.post(flowId, 'password.verify', { password: rightPassword }, form);
+    expect(hashes.count).toBe(0);
+    expect([await setting.context.db.throttle.count(), await setting.context.db.riskCounter.count(), await setting.context.db.event.count()]).toEqual(before);
+    browser.context = from(shanghai, allowed);
+    expect(await browser.see(flowId)).toMatchObject({ denial: 'sign_in_zone', account: undefined });
+  });
+
+  it('end a sign-in that moves to another network, and single sign-on from there', async () => {
+    const browser = new TestBrowser(setting, from(berlin, { ...allowed, ...enforce({ captcha: 1 }), captcha: { difficulty: 8 } }, 'curl/8'));
+    const { flowId, view } = await signIn(browser);
+    if (view?.step?.name !== 'captcha') throw new Error('no captcha');
+    browser.context = from(shanghai, { ...allowed, captcha: { difficulty: 8 } });
+    expect(hasFinished(await browser.post(flowId, 'captcha', { challenge: view.step.challenge, solution: solve(view.step) }, view))).toBe(false);
+    const signedIn = new TestBrowser(setting, from(berlin, allowed));
+    await signIn(signedIn);
+    const { findLiveSession } = await import('../live-sessions.ts');
+    const { satisfies } = await import('../satisfies.ts');
+    const session = await findLiveSession(signedIn.context, signedIn.tokens.sessionToken);
+    if (!session) throw new Error('not signed in');
+    expect(await satisfies(from(berlin, allowed), session, { applicationId: setting.applicationId })).toEqual({ satisfied: true });
+    expect(await satisfies(from(shanghai, allowed), session, { applicationId: setting.applicationId })).toEqual({ satisfied: false, reason: 'network_zone' });
+  });
+});
+
 describe('counters of velocity', () => {
   it('attack: flow.rate-key (captcha and velocity): one count for all spellings of a name, and for a whole /64', async () => {
     const names = [username, username.toUpperCase(), ` ${username} `.trim(), username.normalize('NFD')];
