@@ -15,7 +15,7 @@ export const builtInRoles = {
   },
   'user-manager': {
     name: 'User manager', description: 'Users, groups, organizational units and sessions. Not administrators, and not what fields users have.',
-    permissions: ['directory.users.*', 'directory.groups.*', 'directory.organizational-units.*', 'directory.invitations.*', 'directory.*.read', 'authentication.sessions.*'],
+    permissions: ['directory.users.*', 'directory.groups.*', 'directory.organizational-units.*', 'directory.invitations.*', 'directory.*.read', 'authentication.sessions.*', 'authentication.registrations.*'],
   },
   'application-manager': {
     name: 'Application manager', description: 'Applications and their secrets, APIs, application roles and who has them. Reads whom they can be given to.',

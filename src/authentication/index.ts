@@ -19,10 +19,16 @@ export { flowRedirectUri } from './api/result.ts';
 export const startFlow = (context: InstanceContext, flow: StartFlow): Promise<StartedFlow> => start(context, flow);
 export { registerFlowOrigin } from './flow/origins.ts';
 export { registerFlowFeature, type FlowFeature } from './flow/feature.ts';
+export { accepted, page, pendingWith, refuse } from './flow/action.ts';
+export { advance } from './flow/store.ts';
+export { writeProofs } from './proofs.ts';
+export type { OutsideIdentityFacts } from './flow/outside-identity.ts';
+export type { Facts } from './flow/facts.ts';
 export { registerFactor } from './factors/index.ts';
 export { isRefusal, type Choice, type Factor, type FactorStep, type Refusal, type Verified } from './factors/factor.ts';
 export { listCredentials } from './enrolments/index.ts';
 export { loadFlowView } from './flow/view.ts';
+export { findBrowser as browserOf } from './browsers.ts';
 export { submitFlow } from './flow/submit.ts';
 export { satisfies } from './satisfies.ts';
 export { mayHaveTokens, type TokenRequest } from './token-access.ts';
@@ -38,6 +44,17 @@ export const sessions = { addParticipant, addToken, end, endAllOfUser, issueToke
 export { browserCookieName, clearSessionCookie, readBrowserCookies, sessionCookieName, type BrowserTokens } from './cookies.ts';
 
 export { setPassword, type SetPassword } from './passwords.ts';
+export { openRecoveryLink } from './recovery/links.ts';
 export { openInvitationLink } from './invitation-links.ts';
 export { createSetupLink, isSetUp, openSetupLink } from './setup-links.ts';
 export { storeCrossSitePost, takeCrossSitePost } from './cross-site-posts.ts';
+
+export { type Account, isAccountForm, openAccount } from './self-service/account.ts';
+export { type AccountSection, accountSections, accountUrl } from './self-service/flows.ts';
+export { registerLinkedAccounts, type LinkedAccount, type LinkedAccounts } from './self-service/linked-accounts.ts';
+export type { ProfileView } from './self-service/profile.ts';
+export type { Changed, SecurityView } from './self-service/security.ts';
+export type { OwnDevice, OwnSession } from './self-service/devices.ts';
+export type { GivenConsent, OpenApplication } from './self-service/applications.ts';
+export type { Activity } from './self-service/activity.ts';
+export * as selfService from './self-service/verbs.ts';

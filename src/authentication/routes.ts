@@ -13,11 +13,16 @@ import { registerFlowOrigin } from './flow/origins.ts';
 import { invitationOrigin } from './invitation-links.ts';
 import { setPassword } from './passwords.ts';
 import { authenticationProofKinds } from './proof-kinds.ts';
+import { recoveryOrigin } from './recovery/links.ts';
+import { recoveryRoutes } from './recovery/routes.ts';
+import { registrationRoutes } from './registration/routes.ts';
+import { termsRoutes } from './terms/routes.ts';
 import { purgeAll } from './purge.ts';
 import { riskRoutes } from './risk/routes.ts';
 import { endedSessionsSchema, listSessionsQuery, sessionDetailSchema, sessionPage, sessionParams, setPasswordSchema, setupLinkSchema, userParams } from './schemas.ts';
 import { listSessions, loadSessionDetail, sessionNotFound } from './session-list.ts';
 import { end, endAllOfUser } from './sessions.ts';
+import { selfServiceOrigin } from './self-service/flows.ts';
 import { createSetupLink, setupOrigin, voidSetupLinks } from './setup-links.ts';
 
 const read: RouteAccess = { credential: 'bearer', scope: 'session:read', permission: 'authentication.sessions.read', limit: 'organizational-units' };
@@ -29,13 +34,18 @@ const reset: RouteAccess = { credential: 'bearer', scope: 'user:manage', permiss
 export async function authentication(app: FastifyInstance, { core }: { core: Core }): Promise<void> {
   registerProofKinds(core, ...authenticationProofKinds);
   registerFlowOrigin(core, setupOrigin);
+  registerFlowOrigin(core, selfServiceOrigin);
   registerFlowOrigin(core, invitationOrigin);
+  registerFlowOrigin(core, recoveryOrigin);
   offerSecondFactors(core, secondFactorMethods.filter((method) => findFactor(core, method) !== undefined));
   core.jobs.schedule('authentication.purge', '*/10 * * * *', () => purgeAll(core));
   onUserClosing(core, endSessionsOfClosedUser, usersWithSessions);
   onAdministratorMade(core, voidSetupLinks);
   await app.register(sessions, { prefix: '/api/v1/sessions' });
   await app.register(riskRoutes, { core, prefix: '/api/v1' });
+  await app.register(registrationRoutes, { prefix: '/api/v1/registrations' });
+  await app.register(recoveryRoutes, { prefix: '/api/v1/recovery-requests' });
+  await app.register(termsRoutes, { prefix: '/api/v1/terms' });
   await app.register(ofUser, { prefix: '/api/v1/users/:userId' });
 }
 

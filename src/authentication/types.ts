@@ -228,7 +228,7 @@ export interface TermsToAccept {
   readonly documentId: string;
   readonly number: number;
   readonly field: string;
-  readonly texts: Readonly<Partial<Record<'en' | 'zh-CN', { readonly title: string; readonly text?: string | undefined; readonly link?: string | undefined }>>>;
+  readonly texts: Readonly<Partial<Record<'en' | 'zh-CN', { readonly title: string; readonly text?: string | undefined; readonly link?: string | undefined } | undefined>>>;
 }
 
 export type StepView =

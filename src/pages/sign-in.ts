@@ -29,8 +29,8 @@ export function drawFlow(view: FlowView, action: string, locale: Locale): { titl
 /** Ways out of a step that are no answer to it. */
 function otherWays(drawing: Drawing): Markup {
   const { view, text } = drawing;
-  const words: Partial<Record<FlowAction, string>> = { skip: text.notNow, recover: text.recover, register: text.register };
-  return (['skip', 'recover', 'register'] as const).map((action) => (view.actions.includes(action) ? actionButton(drawing, action, words[action] ?? '', action === 'skip' ? 'second' : 'link') : null));
+  const words: Partial<Record<FlowAction, string>> = { skip: text.notNow, recover: text.recover, register: text.register, sign_in: text.signInInstead, edit_registration: text.editRegistration, edit_recovery: text.editRecovery, ask_approver: text.askApprover };
+  return (['skip', 'recover', 'register', 'edit_registration', 'edit_recovery', 'ask_approver', 'sign_in'] as const).map((action) => (view.actions.includes(action) ? actionButton(drawing, action, words[action] ?? '', action === 'skip' ? 'second' : 'link') : null));
 }
 
 function goOn(drawing: Drawing): { title: string; body: Markup } {

@@ -6,7 +6,7 @@ import { append } from '../../events/index.ts';
 import type { InstanceContext } from '../../tenancy/index.ts';
 import { findEnrolment } from '../enrolments/index.ts';
 import { signInFailed } from '../events.ts';
-import { type FactorStep, isRefusal, type Refusal, type Verified } from '../factors/factor.ts';
+import { type AnyFactor, type FactorStep, isRefusal, type Refusal, type Verified } from '../factors/factor.ts';
 import { findFactor } from '../factors/index.ts';
 import { passwordProof } from '../factors/password.ts';
 import { preparePasswordFor } from '../passwords.ts';
@@ -16,6 +16,7 @@ import { identifierHash } from '../throttles.ts';
 import type { Notice } from '../types.ts';
 import { accepted, type Action, type ActionResult, givenBack, type Input, isAt, noticeOf, nothing, orGiveBack, page, pendingWith, refuse, refused, writeNotice } from './action.ts';
 import type { Decision } from './decide.ts';
+import type { Facts } from './facts.ts';
 import { featuresOf } from './features.ts';
 import { startFlow } from './start.ts';
 import { advance, type FlowState, release, reserve, sealIdentifier, writeAnswers } from './store.ts';
@@ -100,7 +101,7 @@ const simpleActions: Record<string, Action> = {
 /** Sends a code or makes a challenge. What was sent is counted by the factor; the flow only moves on. */
 async function prepare(context: InstanceContext, { situation: { flow, facts }, decision, fields, method }: Input): Promise<ActionResult> {
   const factor = findFactor(context.core, method);
-  if (!isFactorStep(decision) || !factor?.prepare || !factor.steps.includes(decision.step)) return page;
+  if (!isFactorStep(decision) || !factor?.prepare || !await isOffered(context, facts, factor, decision.step)) return page;
   const refusal = await factor.prepare(context, facts, { credentialId: fields['credentialId'], fields });
   return accepted(await advance(context, flow, { notice: refusal ? writeNotice(noticeOf(refusal)) : nothing }));
 }
@@ -108,7 +109,7 @@ async function prepare(context: InstanceContext, { situation: { flow, facts }, d
 /** Checks a factor: pays first, checks without an open transaction, then writes what was found. */
 async function verify(context: InstanceContext, { situation: { flow, facts }, decision, fields, method }: Input): Promise<ActionResult> {
   const factor = findFactor(context.core, method);
-  if (!isFactorStep(decision) || !factor?.steps.includes(decision.step)) return page;
+  if (!isFactorStep(decision) || !factor || !await isOffered(context, facts, factor, decision.step)) return page;
   const input = factor.input.safeParse(fields);
   if (!input.success) return refuse(context, flow, faultOf(input.error, method, fields));
   const busyToken = await reserve(context, flow);
@@ -122,6 +123,10 @@ async function verify(context: InstanceContext, { situation: { flow, facts }, de
     ? recordRefusal(context, flow, busyToken, method, result)
     : recordProof(context, flow, busyToken, result, { [decision.step === 'second_factor' ? 'rememberDevice' : 'remember']: ['on', 'true', '1'].includes(fields['remember'] ?? '') });
 }
+
+/** What is not drawn is not taken either: a method that this instance or application has switched off. */
+const isOffered = async (context: InstanceContext, facts: Facts, factor: AnyFactor, step: FactorStep): Promise<boolean> =>
+  factor.steps.includes(step) && (await factor.describe(context, facts, step)).length > 0;
 
 async function prepareEnrolment(context: InstanceContext, { situation: { flow, facts }, decision, fields, method }: Input): Promise<ActionResult> {
   const enrolment = findEnrolment(method);

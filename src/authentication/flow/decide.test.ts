@@ -39,7 +39,15 @@ const secondFactors: fc.Arbitrary<Facts['secondFactor']> = fc.record({
   task: fc.constantFrom<Facts['secondFactor']['task']>(undefined, { kind: 'password' }, { kind: 'enrol', method: 'totp' }, { kind: 'confirm' }),
 });
 
+const waiting = {
+  registration: fc.record({ address: fc.constantFrom(undefined, { channel: 'email' as const, authenticator: 'one' }), needsApproval: fc.boolean() }),
+  recovery: fc.record({ isVoid: fc.boolean(), passkeyOnly: fc.boolean(), isWaiting: fc.boolean(), newPasskeyMade: fc.boolean(), secondFactorWaived: fc.boolean() }),
+  profile: fc.record({ missing: fc.subarray(['displayName', 'email']), unproven: fc.constantFrom(undefined, 'email' as const, 'sms' as const) }),
+  terms: fc.record({ missing: fc.subarray([{ documentId: 'terms_1', number: 1 }]) }),
+};
+
 const allFacts: fc.Arbitrary<Facts> = fc.record({
+  ...waiting,
   secondFactor: secondFactors,
   risk: risks,
   flowId: fc.constant('flow_1'), channel: fc.constant('browser' as const), newUser: fc.constant(false), now: fc.constant(now), browserId: fc.constant('brow_1'),
@@ -90,6 +98,7 @@ describe('the next step of a flow', () => {
       if (facts.proofs.length > 0 && facts.risk.assesses) expect(facts.risk.assessment).toBeDefined();
       if (facts.proofs.length > 0) expect(facts.risk.assessment?.actions ?? []).not.toContain('deny');
       if (facts.passwordChange) expect(facts.newPasswordChosen).toBe(true);
+      expect([facts.profile.missing, facts.profile.unproven, facts.terms.missing]).toEqual([[], undefined, []]);
       if (policy.consent?.always) expect(facts.allowed).toBe(true);
     }), { numRuns: 5_000 });
   });
@@ -121,6 +130,7 @@ describe('the next step of a flow', () => {
 const proven = (proof: Partial<Proof> = {}): Proof => ({
   method: 'password', authenticator: 'password', categories: ['knowledge'], amr: ['pwd'], phishingResistant: false, provenAt: ago(5), use: 'sign_in', ...proof });
 const signedIn: Facts = {
+  registration: { address: undefined, needsApproval: false }, recovery: { isVoid: false, passkeyOnly: false, isWaiting: false, newPasskeyMade: false, secondFactorWaived: false }, profile: { missing: [], unproven: undefined }, terms: { missing: [] },
   flowId: 'flow_1', channel: 'browser', newUser: false, purpose: 'sign_in', now, browserId: 'brow_1', identifier: 'alice', user: { id: 'user_1', username: 'alice', state: 'usable' },
   proofs: [proven()], session: undefined, application: { enabled: true, assigned: true, openFromHere: true }, passwordChange: undefined, newPasswordChosen: false, consent: undefined, allowed: false,
   risk: { openFromHere: true, captchaFirst: false, captchaPassed: false, assesses: false, assessment: undefined },
@@ -186,6 +196,13 @@ describe('what a flow requires', () => {
     ['the existing factor, five minutes old at most, for a change of the account', { secondFactor: { ...withTotp, task: { kind: 'password' } }, proofs: [proven(), code({ provenAt: ago(301) })] }, {}, { kind: 'step', step: 'second_factor' }],
     ['a fresh proof for it from who has no second factor', { secondFactor: { ...none, task: { kind: 'password' } }, proofs: [proven({ provenAt: ago(301) })] }, {}, { kind: 'step', step: 'first_factor' }],
     ['the present password before another is chosen', { proofs: [], session: { id: 's', proofs: [proven()] }, passwordChange: 'required' }, {}, { kind: 'step', step: 'first_factor' }],
+    ['the address of a registration', { purpose: 'register', user: undefined, proofs: [] }, {}, { kind: 'step', step: 'register' }],
+    ['that it is proven', { purpose: 'register', user: undefined, newUser: true, proofs: [], registration: { address: { channel: 'email', authenticator: 'mailbox/1' }, needsApproval: false } }, {}, { kind: 'step', step: 'verify_email' }],
+    ['no session of a recovery that was overtaken', { purpose: 'recover', proofs: [proven({ use: 'recovery' })], recovery: { isVoid: true, passkeyOnly: false, isWaiting: false, newPasskeyMade: false, secondFactorWaived: false } }, {}, { kind: 'denied', reason: 'recovery_void', error: 'access_denied' }],
+    ['that time passes where a passkey was all there was', { purpose: 'recover', proofs: [proven({ use: 'recovery' })], recovery: { isVoid: false, passkeyOnly: true, isWaiting: true, newPasskeyMade: false, secondFactorWaived: false } }, {}, { kind: 'denied', reason: 'recovery_waiting', error: 'access_denied' }],
+    ['an address that the instance wants proven', { profile: { missing: [], unproven: 'email' } }, {}, { kind: 'step', step: 'verify_email' }],
+    ['fields that are missing', { profile: { missing: ['displayName'], unproven: undefined } }, {}, { kind: 'step', step: 'complete_profile' }],
+    ['terms that are new', { terms: { missing: [{ documentId: 'terms_1', number: 2 }] } }, {}, { kind: 'step', step: 'accept_terms' }],
     ['another password where it must change', { passwordChange: 'expired' }, {}, { kind: 'step', step: 'change_password' }],
     ['consent to new scopes', {}, { consent: { always: false, asked } }, { kind: 'step', step: 'consent' }],
     ['no consent to what was allowed before', { consent: asked }, { consent: { always: false, asked } }, { kind: 'complete' }],

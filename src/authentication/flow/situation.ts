@@ -47,6 +47,7 @@ export async function loadSituation(context: InstanceContext, flow: FlowState, p
       // Who does not exist yet is assigned where everybody is.
       assigned: user === undefined ? !newUser || await isAssigned(context, flow.applicationId, '') : await isAssigned(context, flow.applicationId, user.id),
       openFromHere: await isOpenFromHere(context, flow.applicationId),
+      signInMethods: application?.settings.signInMethods ?? undefined,
     },
     passwordChange: passwordChangeOf(flow, password?.change, features.recovery.passkeyOnly),
     newPasswordChosen: flow.pending.passwordHash !== undefined,

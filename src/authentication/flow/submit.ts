@@ -73,7 +73,7 @@ async function restart(context: InstanceContext, flow: FlowState): Promise<Submi
 }
 
 /** An old form may still ask to get on; its own input is not taken. These do not ask for that. */
-const backward = /^(\w+\.prepare|\w+\.prepare_enrolment|identify|cancel|leave|restart|switch_account|recover|register)$/;
+const backward = /^(\w+\.prepare|\w+\.prepare_enrolment|identify|cancel|leave|restart|switch_account|recover|register|sign_in|send_code|edit_registration|edit_recovery|ask_approver)$/;
 
 /**
  * A double click, or a form sent from two tabs: waits for the request at work, so that the answer people see is the one

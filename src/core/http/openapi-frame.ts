@@ -22,6 +22,9 @@ refused. Refusals are \`application/problem+json\` (RFC 9457) with a stable \`co
 
 const tags = [
   { name: 'Users', description: 'People of the instance.' },
+  { name: 'Registrations', description: 'People who registered by themselves and wait for an administrator.' },
+  { name: 'Recovery', description: 'People who lost more than a password, and wait for somebody or for time to pass.' },
+  { name: 'Terms', description: 'Versioned terms, and who accepted them when.' },
   { name: 'Invitations', description: 'One-time links with which people set up an account that was made for them.' },
   { name: 'Custom fields', description: 'What the instance keeps of people beside the built-in fields.' },
   { name: 'Organizational units', description: 'The tree of the organization, and which users are in which of its units.' },
@@ -40,6 +43,7 @@ const tags = [
   { name: 'Settings', description: 'Settings and branding of the instance.' },
   { name: 'Notifications', description: 'Mails and text messages: gateways, words, what was sent, and the outbox for trying things out.' },
   { name: 'Domains', description: 'Custom domains, with proof of ownership.' },
+  { name: 'Identity sources', description: 'Places outside where people prove who they are, and who is connected with them.' },
   { name: 'Network zones', description: 'Named address ranges, for policies, applications and the management API.' },
   { name: 'Quotas', description: 'What the plan of the instance allows, what is used, and what that costs a month.' },
   { name: 'Access policies', description: 'Who may open which application, from where and how: the first rule that matches decides.' },

@@ -1,4 +1,6 @@
 /** English, the language that the others are measured by. */
+import { account, accountDenials, accountNotices } from './en/account.ts';
+import { federation, federationDenials, federationNotices } from './en/federation.ts';
 import { risk, riskDenials, riskNotices } from './en/risk.ts';
 import { secondFactor as secondFactorTexts, secondFactorDenials } from './en/second-factor.ts';
 
@@ -116,8 +118,12 @@ export const en = {
 
   problemTitle: 'Please check',
   ...risk,
+  ...federation,
+  ...account,
   notices: {
     ...riskNotices,
+    ...federationNotices,
+    ...accountNotices,
     'Operation.Failure.Credential.Invalid': 'We could not sign you in with these details. Check your name and password and try again.',
     'Operation.Failure.User.Not.Exist': 'There is no account with this name here.',
     'Operation.Failure.Too.Many.Attempts': 'There were too many attempts. Wait a little, then try again.',
@@ -139,6 +145,8 @@ export const en = {
   denials: {
     ...secondFactorDenials,
     ...riskDenials,
+    ...federationDenials,
+    ...accountDenials,
     account_disabled: 'This account is disabled. Ask your administrator.',
     account_locked: 'This account is locked. Ask your administrator.',
     account_expired: 'This account has expired. Ask your administrator.',

@@ -1,6 +1,8 @@
 /** Simplified Chinese. */
+import { account, accountDenials, accountNotices } from './zh-cn/account.ts';
 import type { Texts } from './en.ts';
 
+import { federation, federationDenials, federationNotices } from './zh-cn/federation.ts';
 import { risk, riskDenials, riskNotices } from './zh-cn/risk.ts';
 import { secondFactor as secondFactorTexts, secondFactorDenials } from './zh-cn/second-factor.ts';
 
@@ -118,8 +120,12 @@ export const zhCn: Texts = {
 
   problemTitle: '请检查',
   ...risk,
+  ...federation,
+  ...account,
   notices: {
     ...riskNotices,
+    ...federationNotices,
+    ...accountNotices,
     'Operation.Failure.Credential.Invalid': '无法使用这些信息登录。请检查用户名和密码后重试。',
     'Operation.Failure.User.Not.Exist': '此处没有该账号。',
     'Operation.Failure.Too.Many.Attempts': '尝试次数过多。请稍候再试。',
@@ -141,6 +147,8 @@ export const zhCn: Texts = {
   denials: {
     ...secondFactorDenials,
     ...riskDenials,
+    ...federationDenials,
+    ...accountDenials,
     account_disabled: '该账号已停用，请联系管理员。',
     account_locked: '该账号已锁定，请联系管理员。',
     account_expired: '该账号已过期，请联系管理员。',

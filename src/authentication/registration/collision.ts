@@ -1,0 +1,17 @@
+/** A name or value that somebody else took meanwhile: said only now, to who has shown a mailbox of their own. */
+import type { Problem } from '../../core/errors.ts';
+import type { InstanceContext } from '../../tenancy/index.ts';
+import { pendingWith, writeNotice } from '../flow/action.ts';
+import { advance, type FlowState, type Pending } from '../flow/store.ts';
+import type { StepName } from '../types.ts';
+
+/** Back to the form, which says what is taken. Undefined: the flow holds nothing that could be chosen anew. */
+export async function returnToForm(context: InstanceContext, flow: FlowState, problem: Problem): Promise<StepName | undefined> {
+  const field = problem.errors?.[0]?.field ?? 'username';
+  const { profile, ...features } = flow.pending.features ?? {};
+  const step = flow.purpose === 'register' ? 'register' : profile === undefined ? undefined : 'complete_profile';
+  if (step === undefined) return undefined;
+  const pending: Partial<Pending> = step === 'register' ? { newUser: undefined } : { features };
+  await advance(context, flow, { sealedPending: pendingWith(context, flow, pending), notice: writeNotice({ code: 'Registration.Name.Taken', field }) });
+  return step;
+}
