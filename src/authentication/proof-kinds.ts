@@ -7,6 +7,8 @@ export const browserFlowSeconds = 3_600;
 export const apiFlowSeconds = 900;
 export const setupLinkSeconds = 86_400;
 export const crossSitePostSeconds = 60;
+export const longestCodeSeconds = 900;
+export const longestLinkSeconds = 1_800;
 
 export const authenticationProofKinds: readonly ProofKind[] = [
   { name: 'authentication.browser-token', purpose: 'Tells one browser from another; signs in nobody.', subject: 'browser', target: 'browser cookie', lifetimeSeconds: browserTokenSeconds, oneTime: false, stored: 'hash' },
@@ -16,5 +18,9 @@ export const authenticationProofKinds: readonly ProofKind[] = [
   { name: 'authentication.form-token', purpose: 'Shows that a form was drawn for this browser, flow and version.', subject: 'flow', target: 'sign-in page, field form_token', lifetimeSeconds: browserFlowSeconds, oneTime: true, stored: 'not stored' },
   { name: 'authentication.setup-link', purpose: 'Lets the first administrator choose a password.', subject: 'user', target: 'set-up page', lifetimeSeconds: setupLinkSeconds, oneTime: true, stored: 'hash' },
   { name: 'authentication.captcha-challenge', purpose: 'A task for one sign-in; its answer proves work, not a person.', subject: 'flow', target: 'sign-in page and Authentication API, step captcha', lifetimeSeconds: challengeSeconds, oneTime: true, stored: 'not stored' },
+  { name: 'authentication.sign-in-code', purpose: 'Shows that a mailbox or telephone is at hand, in one sign-in.', subject: 'flow', target: 'sign-in page, field code', lifetimeSeconds: longestCodeSeconds, oneTime: true, stored: 'hash' },
+  { name: 'authentication.magic-link', purpose: 'Shows that a mailbox is at hand, in the browser that asked for it.', subject: 'flow', target: 'sign-in link page, field token', lifetimeSeconds: longestLinkSeconds, oneTime: true, stored: 'hash' },
+  { name: 'authentication.link-code', purpose: 'Shows that a sign-in link was opened on another device.', subject: 'flow', target: 'sign-in page, field code of a link', lifetimeSeconds: longestLinkSeconds, oneTime: true, stored: 'hash' },
+  { name: 'authentication.recovery-code', purpose: 'Stands in for a lost second factor.', subject: 'user', target: 'sign-in page, field code of a recovery code', oneTime: true, stored: 'hash' },
   { name: 'authentication.cross-site-post', purpose: 'Carries a cross-site POST over to a GET with cookies.', subject: 'browser', target: 'the address it was posted to', lifetimeSeconds: crossSitePostSeconds, oneTime: true, stored: 'hash' },
 ];

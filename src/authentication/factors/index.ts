@@ -1,9 +1,13 @@
 /** The one list of factors. A new one is a file and a line here; federation, which stands above, registers its own. */
 import { type Core, perCore } from '../../core/core.ts';
 import type { AnyFactor } from './factor.ts';
+import { magicLink } from './magic-link.ts';
 import { password } from './password.ts';
+import { recoveryCode } from './recovery-code.ts';
+import { otpEmail, otpSms } from './sent-codes.ts';
+import { totp } from './totp.ts';
 
-const factors: readonly AnyFactor[] = [password];
+const factors: readonly AnyFactor[] = [password, totp, otpSms, otpEmail, magicLink, recoveryCode];
 
 const registeredOf = perCore((): AnyFactor[] => []);
 

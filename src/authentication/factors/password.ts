@@ -8,11 +8,11 @@ import { findUserByIdentifier } from '../../directory/index.ts';
 import type { InstanceContext } from '../../tenancy/index.ts';
 import { type BreachAnswer, isBreached } from '../breached-passwords.ts';
 import { isKnownBrowser } from '../browsers.ts';
-
 import { findPassword, rehashPassword } from '../passwords.ts';
 import { takeAttempt } from '../throttles.ts';
 import type { Proof } from '../types.ts';
 import type { Factor, Refusal } from './factor.ts';
+import { isFirstFactorHere } from './offered.ts';
 
 const input = z.object({ password: z.string().min(1).max(maximumPasswordBytes) });
 
@@ -23,7 +23,8 @@ export const password: Factor<z.infer<typeof input>> = {
   steps: ['first_factor', 'second_factor'],
   input,
 
-  async describe() {
+  async describe(context, facts, step) {
+    if (step === 'first_factor' && !isFirstFactorHere(context, facts, 'password')) return [];
     return [{
       method: 'password', do: 'password.verify',
       fields: [{ name: 'password', type: 'password', required: true, autocomplete: 'current-password', maxLength: maximumPasswordBytes }] }];

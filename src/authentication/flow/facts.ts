@@ -25,6 +25,8 @@ export interface Facts extends FeatureFacts {
     readonly enabled: boolean; readonly assigned: boolean;
     /** By its network zones, from the address of this request. */
     readonly openFromHere: boolean;
+    /** With which of the instance's methods people may sign in there; undefined: all. */
+    readonly signInMethods?: readonly string[] | undefined;
   } | undefined;
   readonly passwordChange: 'required' | 'expired' | 'setup' | 'recovery' | 'chosen' | undefined;
   /** A new password was accepted and waits for the end of the flow. */
