@@ -16,6 +16,7 @@ import { createCore, type CoreOptions } from './create-core.ts';
 import { access, authorize } from './access/index.ts';
 import { applications } from './applications/index.ts';
 import { authentication, authenticationApi } from './authentication/index.ts';
+import { federation } from './federation/index.ts';
 import { directory } from './directory/index.ts';
 import { events, registerEventWorkers, startSealer } from './events/index.ts';
 import { notifications, warnAboutOutboxes } from './notifications/index.ts';
@@ -80,6 +81,7 @@ export async function buildServer(options: CoreOptions): Promise<Server> {
     await instance.register(applications, { core });
     await instance.register(access, { core });
     await instance.register(authentication, { core });
+    await instance.register(federation, { core });
     await instance.register(pages, { core });
     await instance.register(oidc, { core });
     await instance.register(authenticationApi, { core }); // last: each factor and feature gets its path

@@ -23,6 +23,8 @@ export type PageModel =
   | { page: 'not_set_up'; publicUrl: string | undefined; command: string }
   | { page: 'setup_link'; command: string }
   | { page: 'invitation_link' }
+  /** On the way to an identity source; the browser goes on by itself. */
+  | { page: 'leaving'; sourceName: string; address: string }
   | { page: 'error'; detail: string; requestId?: string };
 
 export interface PageHeaders { cookie?: string | undefined; 'accept-language'?: string | undefined }
@@ -45,6 +47,7 @@ function draw(model: PageModel, text: Texts, locale: Locale, context: InstanceCo
         <button type="submit" name="decision" value="stay" class="second">${text.stay}</button>`)),
       ...(model.formTargets && { formTargets: formTargetsOf(model.formTargets) }),
     };
+    case 'leaving': return say(text.leavingTitle(model.sourceName), text.leavingText, html`<p><a class="button" href=${model.address} rel="noreferrer">${text.leavingButton}</a></p>`);
     case 'signed_out': return say(text.signedOutTitle, text.signedOutText);
     case 'device_code': {
       const notices = model.notice === undefined ? [] : [{ code: model.notice }];

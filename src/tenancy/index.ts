@@ -32,4 +32,5 @@ export { limitBucket, takeWebhookCall } from './plans/rates.ts';
 export { loadPlan } from './plans/plan-cache.ts';
 export type { Plan, Terms } from './plans/plan.ts';
 export type { CountedQuota, DistinctQuota, MonthlyQuota, Quota, RateQuota } from './plans/quotas.ts';
+export { encodeImage, largestLogoBytes, logoTypes } from './logo.ts';
 export { tenancy } from './routes.ts';

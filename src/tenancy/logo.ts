@@ -19,7 +19,7 @@ const shownAt = { width: 512, height: 256 };
 
 /** Stores the logo and points the branding at it. @throws Problem 415 for another type than it says, 400 for a broken image */
 export async function setLogo(context: InstanceContext, upload: Buffer, mediaType: string): Promise<Instance> {
-  const content = await encodeAgain(upload, mediaType);
+  const content = await encodeImage(upload, mediaType);
   const hash = createHash('sha256').update(content).digest('hex');
   return changeLogo(context, hash, content);
 }
@@ -49,7 +49,8 @@ function changeLogo(context: InstanceContext, logoHash: string | null, content?:
   });
 }
 
-async function encodeAgain(upload: Buffer, mediaType: string): Promise<Buffer> {
+/** The image as a PNG of pixels alone. @throws Problem 415 for another type than it says, 400 for a broken image */
+export async function encodeImage(upload: Buffer, mediaType: string): Promise<Buffer> {
   if (wholeImageType(upload) !== mediaType) throw imageTypeRefused();
   const { default: sharp } = await import('sharp');   // some 20 MB that most servers never need
   try {

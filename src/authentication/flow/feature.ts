@@ -39,6 +39,8 @@ export interface FlowFeature<Name extends keyof FeatureFacts = keyof FeatureFact
   readonly actions?: Readonly<Record<string, Action>>;
   /** What each action takes from a program (docs/authentication-api.md); one without a schema takes any texts. */
   readonly inputs?: Readonly<Record<string, z.ZodType>>;
+  /** Actions that only a browser can take: they lead elsewhere. */
+  readonly forBrowsers?: readonly string[];
   /** What its steps show. */
   readonly views?: Readonly<Partial<Record<StepName, (context: InstanceContext, situation: Situation) => Promise<StepView>>>>;
   /** Writes what waited in the flow, inside the completing transaction, before the session is made. */

@@ -39,7 +39,11 @@ export const wechat: Connector<Settings> = {
   authorizeUrl: async (_world, source, departure) => authorizeUrl('/connect/qrconnect', 'snsapi_login', source.settings, departure),
 };
 
-export const wechatOfficialAccount: Connector<Settings> = {
-  kind: 'wechat_official_account', label: 'WeChat', settings, secret: 'required', secretIsFor, identify,
+const officialSettings = settings.extend({
+  sharesWith: z.string().max(100).nullable().default(null).describe('The source of kind `wechat` whose people these are, where both are bound to one Open Platform account: one person is one account in both.'),
+});
+
+export const wechatOfficialAccount: Connector<z.infer<typeof officialSettings>> = {
+  kind: 'wechat_official_account', label: 'WeChat', settings: officialSettings, secret: 'required', secretIsFor, identify,
   authorizeUrl: async (_world, source, departure) => authorizeUrl('/connect/oauth2/authorize', 'snsapi_userinfo', source.settings, departure),
 };

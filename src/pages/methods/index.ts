@@ -2,10 +2,11 @@
 import type { MethodView } from '../../authentication/index.ts';
 import type { Drawing, DrawMethod } from '../drawing.ts';
 import { html, type Markup } from '../html.ts';
+import { identitySource } from './identity-source.ts';
 import { password } from './password.ts';
 import { plainForm } from './plain-form.ts';
 
-const methods: Partial<Record<MethodView['method'], DrawMethod>> = { password };
+const methods: Partial<Record<MethodView['method'], DrawMethod>> = { identity_source: identitySource, password };
 
 /** All methods of a step, the first one first in reach. */
 export const drawMethods = (drawing: Drawing, views: readonly MethodView[], remember: { readonly days: number } | undefined): Markup =>
