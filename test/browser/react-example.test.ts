@@ -1,4 +1,10 @@
 /** The React example in a real browser: the page of somebody else, on another origin, with our client. */
+import { execFile } from 'node:child_process';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import { gzipSync } from 'node:zlib';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type InstanceContext, withPrincipal } from '../../src/tenancy/index.ts';
@@ -37,6 +43,19 @@ async function open(): Promise<{ page: Page; faults: string[] }> {
   return { page, faults };
 }
 const next = (page: Page) => page.getByRole('button', { name: 'Continue' }).click();
+
+describe('the client', () => {
+  it('is built by TypeScript alone, and stays below 8 kB compressed', async () => {
+    const folder = await mkdtemp(path.join(tmpdir(), 'postern-client-'));
+    await promisify(execFile)(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'clients/browser', '--outDir', folder]);
+    const files = (await readdir(folder)).filter((name) => name.endsWith('.js'));
+    const built = await Promise.all(files.map((name) => readFile(path.join(folder, name))));
+    await rm(folder, { recursive: true });
+    expect(files).toContain('index.js');
+    expect(gzipSync(Buffer.concat(built)).length).toBeLessThan(8_000);
+    expect(built.join('')).not.toMatch(/localStorage|sessionStorage|document\.cookie|indexedDB/);
+  });
+});
 
 describe('the React example', () => {
   it('signs a person in, says what was wrong on the way, and signs out', async () => {

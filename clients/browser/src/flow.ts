@@ -47,8 +47,9 @@ export class Flow {
 
   /** The step `captcha`: work for the computer, nothing for the person. */
   async captcha(): Promise<FlowView> {
-    const { challenge, difficulty } = this.#view.step ?? {};
-    return this.#post('captcha', { challenge, solution: await solveCaptcha({ challenge: String(challenge), difficulty: Number(difficulty) }) });
+    const { step } = this.#view;
+    const challenge = String(step?.['challenge']);
+    return this.#post('captcha', { challenge, solution: await solveCaptcha({ challenge, difficulty: Number(step?.['difficulty']) }) });
   }
 
   /** Looks again, for example after a lost answer. */
