@@ -5,12 +5,14 @@ import type { Gateway } from './gateway.ts';
 import { callGateway } from './gateway-call.ts';
 import { findGateway } from './gateways.ts';
 import { openContent, renderMessage, templateOf } from './message.ts';
-import { isWorthAnotherTry, type Outcome } from './outcome.ts';
+import { isWorthAnotherTry } from './outcome.ts';
 import type { Channel, Locale } from './template-list.ts';
 
 /** Tries after the first: over about ten minutes, as long as a code is good for. */
 export const retryLimit = 6;
 export const retryDelaySeconds = 5;
+/** Longer than any service is waited for, shorter than pg-boss takes to give the job of a dead server to another. */
+const busySeconds = 60;
 
 /** @throws when it is to be tried again */
 export async function deliver(core: Core, instanceId: string, messageId: string): Promise<void> {
@@ -25,16 +27,19 @@ export async function deliver(core: Core, instanceId: string, messageId: string)
   const gateway = await findGateway(context, channel, to);
   if (!gateway) return keepInOutbox(context, messageId, channel, row.template);
 
-  // Two workers with one job (a server that was thought dead): only one goes on.
-  const { count } = await context.db.notificationMessage.updateMany({ where: { id: messageId, status: 'queued', attempts: row.attempts }, data: { attempts: row.attempts + 1, gatewayId: gateway.id } });
-  if (count === 0) return;
+  // Two workers with one job (a server that was thought dead): only one goes on, the other looks again later.
+  const now = context.now();
+  const { count } = await context.db.notificationMessage.updateMany({
+    where: { id: messageId, status: 'queued', attempts: row.attempts, OR: [{ busyUntil: null }, { busyUntil: { lte: now } }] },
+    data: { attempts: row.attempts + 1, gatewayId: gateway.id, busyUntil: new Date(now.getTime() + busySeconds * 1_000) } });
+  if (count === 0) throw new DeliveryPostponed('another server is at it');
   const rendered = await renderMessage(context, { template, channel, locale, variables });
   const outcome = await callGateway(context, gateway, { to, template, locale, variables, messageId, rendered });
   if (outcome.result === 'sent') return finish(context, messageId, { status: 'sent', ...(outcome.vendorId !== undefined && { vendorId: outcome.vendorId.slice(0, 200) }) }, { gateway, prefix: row.prefix ?? '' });
   const error = { errorCode: outcome.code, errorDetail: withoutSecrets(outcome.detail, [to, ...Object.values(variables)]) };
   if (!isWorthAnotherTry(outcome)) return finish(context, messageId, { status: 'failed', ...error }, { gateway, prefix: row.prefix ?? '' });
-  await context.db.notificationMessage.update({ where: key(context, messageId), data: error });
-  throw new DeliveryPostponed(outcome);
+  await context.db.notificationMessage.update({ where: key(context, messageId), data: { ...error, busyUntil: null } });
+  throw new DeliveryPostponed(`${outcome.result}, ${outcome.code}`);
 }
 
 /** After the last try. */
@@ -48,7 +53,7 @@ export async function giveUp(core: Core, instanceId: string, messageId: string):
 
 /** For the log of the server: the code of the service, never the address. */
 class DeliveryPostponed extends Error {
-  constructor(outcome: Exclude<Outcome, { result: 'sent' }>) { super(`A message could not be sent: ${outcome.result}, ${outcome.code}`); }
+  constructor(because: string) { super(`A message could not be sent: ${because}`); }
 }
 
 /** Mail servers like to quote what they refuse. */
@@ -60,7 +65,7 @@ interface End { readonly status: 'sent' | 'failed' | 'expired' | 'nobody'; reado
 /** The end of a message, and what it cost; its content is erased. */
 async function finish(context: InstanceContext, id: string, end: End, by?: { gateway: Pick<Gateway, 'id' | 'costMicros' | 'currency'>; prefix: string }): Promise<void> {
   await context.transaction(async (tx) => {
-    const { count } = await tx.db.notificationMessage.updateMany({ where: { id, status: 'queued' }, data: { ...end, sealedContent: null, finishedAt: tx.now() } });
+    const { count } = await tx.db.notificationMessage.updateMany({ where: { id, status: 'queued' }, data: { ...end, sealedContent: null, busyUntil: null, finishedAt: tx.now() } });
     if (count === 0 || !by) return;
     const sent = end.status === 'sent' ? 1 : 0;
     await tx.db.$executeRaw`

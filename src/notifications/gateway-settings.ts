@@ -34,7 +34,7 @@ export type AliyunSettings = z.infer<typeof aliyunSettings>;
 
 export const tencentSettings = z.strictObject({
   endpoint: httpUrl.default('https://sms.tencentcloudapi.com/'), region: text(40).default('ap-guangzhou'),
-  secretId: text(128), sdkAppId: text(32), signName: text(64).default(''),
+  secretId: text(128), sdkAppId: text(32), signName: text(64).nullable().default(null),
   templates: approved(z.array(variableName).max(10).describe('Our variables, in the order of their places.')),
 });
 export type TencentSettings = z.infer<typeof tencentSettings>;

@@ -13,7 +13,8 @@ const send = (message: Message) => server.context.transaction((tx) => sendNotifi
 const code = (to: string | undefined, further: Partial<Message> = {}): Message => ({ template: 'sign_in_code', channel: 'sms', to, variables: { code: '492039', minutes: '10' }, ...further });
 interface Row { id: string; status: string; recipient: string | null; text: string; to: string; variables: Record<string, string> }
 async function rowOf(id: string): Promise<Row> {
-  await deliver(server.core, 'default', id);
+  await deliver(server.core, 'default', id).catch(() => undefined);
+  await expect.poll(async () => await server.core.database.notificationMessage.count({ where: { id, status: 'queued' } })).toBe(0);
   return (await server.api('GET', `/notifications/${id}`)).body as Row;
 }
 

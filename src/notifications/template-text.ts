@@ -8,7 +8,8 @@ import type { VariableKind } from './template-list.ts';
 type Variables = Readonly<Record<string, VariableKind>>;
 export type Values = Readonly<Record<string, string>>;
 
-const variable = /\{\{([a-zA-Z][a-zA-Z0-9]{0,39})\}\}/g;
+/** Exactly two braces: `{{{code}}}` means something else elsewhere. */
+const variable = /(?<!\{)\{\{([a-zA-Z][a-zA-Z0-9]{0,39})\}\}(?!\})/g;
 /** The signs of template languages; where one is left beside our variables, somebody expects more than there is. */
 const foreign = /\{\{|\}\}|\{%|%\}|<%|%>|\$\{|#\{/;
 

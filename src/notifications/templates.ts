@@ -106,11 +106,14 @@ export function checkTemplate(template: TemplateName, channel: Channel, { subjec
   if (channel === 'email' && (subject ?? '').trim() === '') errors.push({ field: 'subject', code: 'required', detail: 'a mail needs a subject' });
   if (channel === 'sms' && subject !== null) errors.push({ field: 'subject', code: 'invalid', detail: 'a text message has no subject' });
   for (const [name, kind] of Object.entries(variables)) {
-    if ((kind === 'code' || kind === 'link') && !uses(text, name)) errors.push({ field: 'text', code: 'missing_variable', detail: `must contain {{${name}}}: without it the message is of no use` });
+    if ((kind === 'code' || kind === 'link') && uses(builtInText(template, channel), name) && !uses(text, name)) errors.push({ field: 'text', code: 'missing_variable', detail: `must contain {{${name}}}: without it the message is of no use` });
     if (kind === 'link' && uses(subject ?? '', name)) errors.push({ field: 'subject', code: 'invalid', detail: `{{${name}}} may stand in the text only` });
   }
   if (errors.length > 0) throw invalidParameters(errors);
 }
+
+/** What the built-in words say in this channel, one's own must say too: the code or link that the message is for. */
+const builtInText = (template: TemplateName, channel: Channel) => builtInWords(template, channel, 'en').text;
 
 function rejectUnknown(template: TemplateName, channel: Channel): void {
   if (!definitionOf(template).channels.includes(channel)) throw templateNotFound();

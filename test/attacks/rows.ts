@@ -57,6 +57,9 @@ export const rows: readonly AttackRow[] = [
 
   // Outbound
   { id: 'out.addresses', where: 'every call that settings or clients cause', tried: 'an address inside, in whatever spelling or by redirect', refusal: 'no packet; redirects are not followed' },
+  { id: 'out.mail-header', where: 'everything that sends a mail', tried: 'line breaks, comments, groups, quoted names or a second address in a recipient, name or subject', refusal: '400; exactly one recipient reaches the mail server' },
+  { id: 'out.template', where: 'words of messages, preview', tried: 'expressions, loops, includes, inherited names; markup and links in what people wrote', refusal: '400 when saved; shown as text' },
+  { id: 'fed.secret-follows-host', where: 'connections that hold a secret: change and test', tried: 'the host or URL is changed, so that the stored secret goes to the new place', refusal: '400 until the secret is given again; the new place hears nothing' },
 
   // Administration
   { id: 'admin.content-type', where: 'all routes that take a body', tried: 'a body under another type, doubled names, method overrides', refusal: '415 or 400' },

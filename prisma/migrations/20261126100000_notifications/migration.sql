@@ -46,6 +46,7 @@ CREATE TABLE "NotificationMessage" (
     "sealedContent" TEXT,
     "status" TEXT NOT NULL DEFAULT 'queued',
     "attempts" INTEGER NOT NULL DEFAULT 0,
+    "busyUntil" TIMESTAMPTZ(3),
     "gatewayId" TEXT,
     "vendorId" TEXT,
     "errorCode" TEXT,

@@ -12,7 +12,7 @@ export const sendByTencent: SmsService<TencentSettings> = async (context, settin
   if (!approved) return noApprovedTemplate(message);
   const url = new URL(settings.endpoint);
   const body = JSON.stringify({
-    PhoneNumberSet: [message.to], SmsSdkAppId: settings.sdkAppId, TemplateId: approved.id, SignName: settings.signName,
+    PhoneNumberSet: [message.to], SmsSdkAppId: settings.sdkAppId, TemplateId: approved.id, SignName: settings.signName ?? '',
     TemplateParamSet: approved.parameters.map((name) => message.variables[name] ?? ''), SessionContext: message.messageId,
   });
   const timestamp = Math.floor(context.now().getTime() / 1_000);
