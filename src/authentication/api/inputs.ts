@@ -34,11 +34,11 @@ const choice = { credentialId: text(200).optional().describe('Of the method in t
 export function programInputs(core: Core): readonly ProgramInput[] {
   const methods = factorsOf(core).flatMap(({ method, input, prepare }) => [
     ...(prepare ? [methodInput(method, 'prepare', texts(choice), 'Send a code or make a challenge')] : []),
-    methodInput(method, 'verify', objectOf(input), 'Answer'),
+    methodInput(method, 'verify', objectOf(input, choice), 'Answer'),
   ]);
   const credentials = enrolments.flatMap(({ method, input, prepare }) => [
     ...(prepare ? [methodInput(method, 'prepare_enrolment', texts(choice), 'Begin a new credential')] : []),
-    methodInput(method, 'enrol', objectOf(input), 'Finish a new credential'),
+    methodInput(method, 'enrol', objectOf(input, choice), 'Finish a new credential'),
   ]);
   const ofFeatures = featuresOf(core).flatMap(({ actions, inputs, forBrowsers = [] }) => Object.keys(actions ?? {}).filter((name) => !forBrowsers.includes(name)).map((name) => actionInput(name, inputs?.[name])));
   const own = Object.entries(ownActions).map(([name, schema]) => actionInput(name, schema));
@@ -61,8 +61,8 @@ const actionInput = (name: string, schema: z.ZodType | undefined): ProgramInput 
   body: schema ? objectOf(schema) : texts() });
 
 /** Bodies are strict, whatever the form of a page would let pass. */
-function objectOf(input: z.ZodType): z.ZodType<InputBody> {
-  return input instanceof z.ZodObject ? z.strictObject({ ...always, ...input.shape }) as unknown as z.ZodType<InputBody> : texts();
+function objectOf(input: z.ZodType, further: z.ZodRawShape = {}): z.ZodType<InputBody> {
+  return input instanceof z.ZodObject ? z.strictObject({ ...always, ...further, ...input.shape }) as unknown as z.ZodType<InputBody> : texts(further);
 }
 
 const texts = (further: z.ZodRawShape = {}): z.ZodType<InputBody> => z.object({ ...always, ...further }).catchall(z.union([text(8_192), z.boolean()])) as unknown as z.ZodType<InputBody>;
