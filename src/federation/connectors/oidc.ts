@@ -80,7 +80,7 @@ export async function oidcClaims(world: World, source: ConnectedSource<unknown>,
       expectedState: arrival.state, expectedNonce: arrival.nonce, idTokenExpected: true, ...(provider.pkce && { pkceCodeVerifier: arrival.codeVerifier }),
     }, options.exchange);
     const claims = tokens.claims();
-    if (!claims) throw new ConnectorFailure('id_token', 'missing');
+    if (!claims || textClaim(claims, 'sub') === undefined) throw new ConnectorFailure('id_token', 'missing');
     const asks = options.userinfo === true && claims['email'] === undefined && configuration.serverMetadata().userinfo_endpoint !== undefined;
     // openid-client refuses an answer about another subject (OpenID Connect Core §5.3.2).
     return asks ? { ...await client.fetchUserInfo(configuration, tokens.access_token, claims.sub), ...claims } : claims;
