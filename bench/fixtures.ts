@@ -31,3 +31,8 @@ export const paths = { authorize: '/oauth2/authorize', token: '/oauth2/token', i
 /** Instances of the test with many tenants, and those that nobody has asked yet when the cold start is measured. */
 export const manyInstances: readonly string[] = Array.from({ length: 1_000 }, (_, index) => `bench-${index}`);
 export const coldInstances: readonly string[] = Array.from({ length: 20 }, (_, index) => `bench-cold-${index}`);
+
+/** An application that draws its own sign-in page. */
+export const ownPage = { id: 'bench-own-page', secret: 'bench-own-page-secret-0123456789-0123456789' };
+/** A person with an authenticator app; its secret in base32. */
+export const totpUser = { username: 'bench-totp', secret: 'JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP' } as const;
