@@ -29,6 +29,7 @@ export { isRefusal, type Choice, type Factor, type FactorStep, type Refusal, typ
 export { listCredentials } from './enrolments/index.ts';
 export { loadFlowView } from './flow/view.ts';
 export { findBrowser as browserOf } from './browsers.ts';
+export { openMagicLink, showLinkCode, type OpenedLink } from './magic-links.ts';
 export { submitFlow } from './flow/submit.ts';
 export { satisfies } from './satisfies.ts';
 export { mayHaveTokens, type TokenRequest } from './token-access.ts';

@@ -11,6 +11,8 @@ export interface DocumentOptions {
   body: Markup;
   /** Shown above everything: what the operator should know. */
   hint?: Markup;
+  /** For pages with more than a form. */
+  wide?: boolean;
   /** Where the language switch leads; undefined: no switch (pages that answer a POST). */
   languageSwitch?: string | undefined;
   /** Origins or schemes that a form may lead to besides our own: browsers check redirects too. */
@@ -21,7 +23,7 @@ export interface RenderedPage { readonly html: string; readonly headers: Readonl
 
 /** Renders a page with its headers: never stored, never framed, own files only. */
 export function renderFrame(options: DocumentOptions): RenderedPage {
-  const { context, locale, title, body, hint, languageSwitch, formTargets = [] } = options;
+  const { context, locale, title, body, hint, wide, languageSwitch, formTargets = [] } = options;
   const { instance } = context;
   const { branding } = instance;
   const text = texts[locale];
@@ -43,7 +45,7 @@ export function renderFrame(options: DocumentOptions): RenderedPage {
       <body>
         <a class="skip" href="#main">${text.skipToContent}</a>
         ${hint ?? null}
-        <main id="main">
+        <main id="main" class=${wide ? 'wide' : undefined}>
           <div class="brand">
             ${branding.logoHash === null
     ? html`<span class="mark" aria-hidden="true">${name.slice(0, 1).toUpperCase()}</span><span>${name}</span>`

@@ -12,11 +12,11 @@ export function form(action: string, hidden: Readonly<Record<string, string>>, b
 }
 
 /** An input with its label; `describedBy` names hint and error. */
-export function input(field: Field, label: string, options: { autofocus?: boolean; invalid?: boolean; describedBy?: string | undefined; className?: string } = {}) {
+export function input(field: Field, label: string, options: { autofocus?: boolean; invalid?: boolean; describedBy?: string | undefined; className?: string; id?: string } = {}) {
   return html`
     <div>
-      <label for=${field.name}>${label}</label>
-      <input id=${field.name} name=${field.name} type=${field.type} required=${field.required} autocomplete=${field.autocomplete}
+      <label for=${options.id ?? field.name}>${label}</label>
+      <input id=${options.id ?? field.name} name=${field.name} type=${field.type} required=${field.required} autocomplete=${field.autocomplete}
         inputmode=${field.inputMode} maxlength=${field.maxLength} value=${field.value} class=${options.className}
         autofocus=${options.autofocus} aria-invalid=${options.invalid ? 'true' : undefined} aria-describedby=${options.describedBy}
         autocapitalize="none" autocorrect="off" spellcheck=${false} />
@@ -24,8 +24,8 @@ export function input(field: Field, label: string, options: { autofocus?: boolea
 }
 
 /** A check box with an optional explanation. */
-export function checkBox(name: string, label: string, hint?: string) {
-  return html`<label class="check"><input type="checkbox" name=${name} value="true" /><span>${label}${hint === undefined ? null : html`<small>${hint}</small>`}</span></label>`;
+export function checkBox(name: string, label: string, hint?: string, checked = false) {
+  return html`<label class="check"><input type="checkbox" name=${name} value="true" checked=${checked} /><span>${label}${hint === undefined ? null : html`<small>${hint}</small>`}</span></label>`;
 }
 
 /** Shown by the script only: without it the box would do nothing. */

@@ -23,6 +23,12 @@ export type PageModel =
   | { page: 'not_set_up'; publicUrl: string | undefined; command: string }
   | { page: 'setup_link'; command: string }
   | { page: 'invitation_link' }
+  | { page: 'recovery_link' }
+  /** Of a mailed link: in the browser that waits, in another one, with the code for the page that waits, or too late. */
+  | { page: 'link_here'; name: string; action: string; fields: Readonly<Record<string, string>> }
+  | { page: 'link_elsewhere'; action: string }
+  | { page: 'link_code'; code: string }
+  | { page: 'link_gone' }
   /** On the way to an identity source; the browser goes on by itself. */
   | { page: 'leaving'; sourceName: string; address: string }
   | { page: 'error'; detail: string; requestId?: string };
@@ -73,11 +79,17 @@ function draw(model: PageModel, text: Texts, locale: Locale, context: InstanceCo
       ${model.restart === undefined ? null : html`<a class="button" href=${model.restart}>${text.startAgain}</a>`}
       ${model.noCookies ? html`<p class="hint">${text.elsewhereHint}</p>` : null}`);
     case 'home': return say(text.homeTitle(context.instance.branding.displayName ?? context.instance.name),
-      model.signedInAs === undefined ? text.homeText : `${text.homeSignedIn(model.signedInAs)} ${text.homeText}`);
+      model.signedInAs === undefined ? text.homeText : `${text.homeSignedIn(model.signedInAs)} ${text.homeText}`,
+      context.instance.settings.selfService.enabled ? html`<a class="button" href=${`${context.instance.issuer}/account`}>${text.accountLink}</a>` : null);
     case 'not_set_up': return say(text.notSetUpTitle, text.notSetUpText, html`<pre>${model.command}</pre>
       ${model.publicUrl === undefined ? null : html`<p class="hint">${text.originHint(model.publicUrl)}</p>`}`);
     case 'setup_link': return say(text.setupLinkTitle, text.setupLinkText, html`<pre>${model.command}</pre>`);
+    case 'recovery_link': return say(text.setupLinkTitle, text.recoveryLinkText);
     case 'invitation_link': return say(text.setupLinkTitle, text.invitationLinkText);
+    case 'link_here': return say(text.mailLinkTitle, text.mailLinkHereText(model.name), form(model.action, model.fields, html`<button type="submit">${text.signIn}</button>`));
+    case 'link_elsewhere': return say(text.mailLinkTitle, text.mailLinkElsewhereText, html`<p>${text.mailLinkElsewhereWarning}</p>${form(model.action, {}, html`<button type="submit">${text.mailLinkShow}</button>`)}`);
+    case 'link_code': return say(text.mailLinkCodeTitle, text.mailLinkCodeText, html`<div class="usercode">${model.code}</div>`);
+    case 'link_gone': return say(text.mailLinkGoneTitle, text.mailLinkGoneText);
     case 'error': return say(text.errorTitle, model.detail, model.requestId === undefined ? null : html`<p class="hint">${text.errorRequestId}: ${model.requestId}</p>`);
   }
 }

@@ -2,7 +2,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { findLiveSession, isSetUp, loadFlowView, openInvitationLink, openSetupLink, submitFlow } from '../authentication/index.ts';
+import { findLiveSession, isSetUp, loadFlowView, openInvitationLink, openRecoveryLink, openSetupLink, submitFlow } from '../authentication/index.ts';
 import { findApplication } from '../applications/index.ts';
 import type { Core } from '../core/core.ts';
 import { notFound } from '../core/errors.ts';
@@ -15,6 +15,7 @@ import { chooseLocale } from './locale.ts';
 import { type PageModel, renderPage, setupHint } from './messages.ts';
 import { cookiesOf, isSameSite, send, sendElsewhere, sendErrorPage, switchLanguage, textFields } from './requests.ts';
 import { drawFlow } from './sign-in.ts';
+import { linkRoutes } from './link-routes.ts';
 import { sourceRoutes } from './source-routes.ts';
 import { brandStylesheet, script, stylesheet } from './stylesheets.ts';
 
@@ -69,6 +70,7 @@ export async function pages(app: FastifyInstance, { core }: { core: Core }): Pro
   });
 
   await app.register(sourceRoutes);
+  await app.register(linkRoutes);
 
   routes.get('/setup/:token', { schema: { hide: true, params: z.object({ token: z.string().max(200) }) }, config: page }, async (request, reply) => {
     const started = await openSetupLink(request.instanceContext, request.params.token, cookiesOf(request, reply));
@@ -80,6 +82,13 @@ export async function pages(app: FastifyInstance, { core }: { core: Core }): Pro
   routes.get('/invitation/:invitationToken', { schema: { hide: true, params: z.object({ invitationToken: z.string().max(200) }) }, config: page }, async (request, reply) => {
     const started = await openInvitationLink(request.instanceContext, request.params.invitationToken, cookiesOf(request, reply));
     if (!started) return send(reply, renderPage(request.instanceContext, request.headers, { page: 'invitation_link' }), 410);
+    for (const cookie of started.setCookies) reply.header('set-cookie', cookie);
+    return reply.header('cache-control', 'no-store').redirect(started.url, 303);
+  });
+
+  routes.get('/recover/:recoveryToken', { schema: { hide: true, params: z.object({ recoveryToken: z.string().max(200) }) }, config: page }, async (request, reply) => {
+    const started = await openRecoveryLink(request.instanceContext, request.params.recoveryToken, cookiesOf(request, reply));
+    if (!started) return send(reply, renderPage(request.instanceContext, request.headers, { page: 'recovery_link' }), 410);
     for (const cookie of started.setCookies) reply.header('set-cookie', cookie);
     return reply.header('cache-control', 'no-store').redirect(started.url, 303);
   });

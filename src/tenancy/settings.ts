@@ -82,6 +82,19 @@ export const instanceSettingsSchema = z.strictObject({
     verifyEmail: z.boolean().default(false).describe('Who has an e-mail address proves it at the next sign-in.'),
     verifyPhone: z.boolean().default(false),
   }).prefault({}),
+  selfService: z.strictObject({
+    enabled: z.boolean().default(true).describe('Whether people have an account page at {issuer}/account.'),
+    editable: z.array(profileField).max(40).default(['displayName', 'givenName', 'familyName', 'locale', 'timeZone'])
+      .describe('What people may change themselves; of custom fields only those that they can see and that are not read-only. An address is changed with a proof of the new one.'),
+  }).prefault({}),
+  passkeys: z.strictObject({
+    rpId: z.string().max(253).regex(/^[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?$/, 'must be a host name in lower case').nullable().default(null)
+      .describe('Host name that new passkeys are bound to, for good: the one of the instance (null), a parent of its own domain, or another verified domain of it. See docs/passkeys.md before you change it: passkeys of another one stop working.'),
+    userVerification: z.enum(['required', 'preferred']).default('required').describe('required: every use takes the fingerprint, face or PIN of the device. preferred: one without counts as possession only.'),
+    attestation: z.enum(['none', 'indirect', 'direct']).default('none').describe('Whether new passkeys must show their maker. direct: only those that the uploaded metadata vouches for; indirect: checked where it is shown.'),
+    allowedAaguids: z.array(z.string().regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/, 'must be an AAGUID in lower case')).max(200).default([]).describe('Models that may be registered; empty: all. Only with attestation `direct` is a model more than a claim.'),
+    onCounterRegression: z.enum(['alarm', 'refuse']).default('alarm').describe('What happens when the counter of a passkey goes back, as that of a copy would: an event, or an event and a refusal.'),
+  }).prefault({}),
   disclose: z.enum(['none', 'methods', 'accounts']).default('none').describe('What a page tells of an account before a proof.'),
   acrNames: z.record(z.string().min(1).max(200), z.enum(['urn:postern:acr:single', 'urn:postern:acr:multi', 'urn:postern:acr:phishing-resistant'])).default({})
     .describe('Names that applications send in acr_values, mapped to our levels.'),

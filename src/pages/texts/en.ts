@@ -1,11 +1,14 @@
 /** English, the language that the others are measured by. */
-import { account, accountDenials, accountNotices } from './en/account.ts';
+import { registration, registrationDenials, registrationNotices } from './en/registration.ts';
 import { federation, federationDenials, federationNotices } from './en/federation.ts';
+import { codes, codeNotices } from './en/codes.ts';
 import { risk, riskDenials, riskNotices } from './en/risk.ts';
+import { selfService, selfServiceNotices } from './en/self-service.ts';
 import { secondFactor as secondFactorTexts, secondFactorDenials } from './en/second-factor.ts';
 
 export const en = {
   ...secondFactorTexts,
+  ...selfService,
   languageName: 'English',
   otherLanguage: '中文',
   skipToContent: 'Skip to the form',
@@ -118,12 +121,15 @@ export const en = {
 
   problemTitle: 'Please check',
   ...risk,
+  ...codes,
   ...federation,
-  ...account,
+  ...registration,
   notices: {
+    ...registrationNotices,
     ...riskNotices,
+    ...codeNotices,
     ...federationNotices,
-    ...accountNotices,
+    ...selfServiceNotices,
     'Operation.Failure.Credential.Invalid': 'We could not sign you in with these details. Check your name and password and try again.',
     'Operation.Failure.User.Not.Exist': 'There is no account with this name here.',
     'Operation.Failure.Too.Many.Attempts': 'There were too many attempts. Wait a little, then try again.',
@@ -146,7 +152,8 @@ export const en = {
     ...secondFactorDenials,
     ...riskDenials,
     ...federationDenials,
-    ...accountDenials,
+    ...registrationDenials,
+    webhook: 'Your organisation does not let this go on now. Ask your administrator.',
     account_disabled: 'This account is disabled. Ask your administrator.',
     account_locked: 'This account is locked. Ask your administrator.',
     account_expired: 'This account has expired. Ask your administrator.',

@@ -1,13 +1,16 @@
 /** Simplified Chinese. */
-import { account, accountDenials, accountNotices } from './zh-cn/account.ts';
+import { registration, registrationDenials, registrationNotices } from './zh-cn/registration.ts';
 import type { Texts } from './en.ts';
 
 import { federation, federationDenials, federationNotices } from './zh-cn/federation.ts';
+import { codes, codeNotices } from './zh-cn/codes.ts';
 import { risk, riskDenials, riskNotices } from './zh-cn/risk.ts';
+import { selfService, selfServiceNotices } from './zh-cn/self-service.ts';
 import { secondFactor as secondFactorTexts, secondFactorDenials } from './zh-cn/second-factor.ts';
 
 export const zhCn: Texts = {
   ...secondFactorTexts,
+  ...selfService,
   languageName: '中文',
   otherLanguage: 'English',
   skipToContent: '跳到表单',
@@ -120,12 +123,15 @@ export const zhCn: Texts = {
 
   problemTitle: '请检查',
   ...risk,
+  ...codes,
   ...federation,
-  ...account,
+  ...registration,
   notices: {
+    ...registrationNotices,
     ...riskNotices,
+    ...codeNotices,
     ...federationNotices,
-    ...accountNotices,
+    ...selfServiceNotices,
     'Operation.Failure.Credential.Invalid': '无法使用这些信息登录。请检查用户名和密码后重试。',
     'Operation.Failure.User.Not.Exist': '此处没有该账号。',
     'Operation.Failure.Too.Many.Attempts': '尝试次数过多。请稍候再试。',
@@ -148,7 +154,8 @@ export const zhCn: Texts = {
     ...secondFactorDenials,
     ...riskDenials,
     ...federationDenials,
-    ...accountDenials,
+    ...registrationDenials,
+    webhook: '您的组织目前不允许继续此操作，请联系管理员。',
     account_disabled: '该账号已停用，请联系管理员。',
     account_locked: '该账号已锁定，请联系管理员。',
     account_expired: '该账号已过期，请联系管理员。',
