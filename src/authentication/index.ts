@@ -34,6 +34,7 @@ export { submitFlow } from './flow/submit.ts';
 export { satisfies } from './satisfies.ts';
 export { mayHaveTokens, type TokenRequest } from './token-access.ts';
 export { acrName } from './levels.ts';
+export { claimsFromHooks, type TokenToIssue } from './hooks/token-claims.ts';
 export { consentWithoutAsking } from './consents.ts';
 export { isAssigned, registerAssignmentCheck, type AssignmentCheck } from './assignments.ts';
 

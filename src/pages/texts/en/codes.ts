@@ -1,0 +1,50 @@
+/** Codes, links, authenticator apps and recovery codes. */
+export const codes = {
+  code: 'Code',
+  otp_email: {
+    send: (hint: string | undefined) => (hint === undefined ? 'Send a code by e-mail' : `Send a code to ${hint}`),
+    sent: (hint: string | undefined) => (hint === undefined ? 'If there is an account for this name, a code is on its way to its e-mail address.' : `We sent a code to ${hint}.`),
+  },
+  otp_sms: {
+    send: (hint: string | undefined) => (hint === undefined ? 'Send a code by text message' : `Send a code to ${hint}`),
+    sent: (hint: string | undefined) => (hint === undefined ? 'If there is an account for this name, a code is on its way to its telephone.' : `We sent a code to ${hint}.`),
+  },
+  magic_link: {
+    send: (hint: string | undefined) => (hint === undefined ? 'Send a sign-in link by e-mail' : `Send a sign-in link to ${hint}`),
+    sent: (hint: string | undefined) => `${hint === undefined ? 'If there is an account for this name, a link is on its way to its e-mail address.' : `We sent a link to ${hint}.`} Open it in this browser to go on.`,
+    codeLabel: 'Code shown on the other device',
+    codeHint: 'Opened the link on another device? It shows a code: enter it here.',
+  },
+  sendAgain: 'Send again',
+  totpText: 'Enter the code that your authenticator app shows.',
+  totpLabel: 'Code from the app',
+  totpEnrolTitle: 'Authenticator app',
+  totpEnrolText: 'Scan this with an authenticator app, then enter the code that it shows.',
+  totpQr: 'QR code for the authenticator app',
+  totpKey: 'Cannot scan it? Enter this key by hand:',
+  totpName: 'Name of this app or device (optional)',
+  totpSave: 'Check and save',
+  recoveryCodeText: 'Lost your device? Use one of your recovery codes.',
+  recoveryCodeLabel: 'Recovery code',
+  recoveryCodesText: 'Each of these codes works once, in place of your second factor. They are shown only now.',
+  recoveryCodesDownload: 'Save as a file',
+  recoveryCodesKept: 'I have written them down, printed or saved them',
+  recoveryCodesSave: 'Go on',
+  recoveryCodesFile: (instance: string) => `Recovery codes for ${instance}. Each works once.`,
+  check: 'Go on',
+  mailLinkTitle: 'Sign in with this link',
+  mailLinkHereText: (name: string) => `You go on signing in as ${name}.`,
+  mailLinkElsewhereText: 'You asked for this link in another browser or on another device. It shows a code to be entered there.',
+  mailLinkElsewhereWarning: 'Go on only if you are signing in yourself right now. Never tell anybody the code.',
+  mailLinkShow: 'Show the code',
+  mailLinkCodeTitle: 'Your code',
+  mailLinkCodeText: 'Enter it in the window where you began to sign in. You can close this one.',
+  mailLinkGoneTitle: 'This link does not work',
+  mailLinkGoneText: 'It was used already, replaced by a newer one, or is too old. Go back to where you signed in and ask for another.',
+};
+
+export const codeNotices = {
+  'Operation.Failure.Code.Invalid': 'This code is not right, or is too old. Check it, or ask for a new one.',
+  'Operation.Failure.Code.Used': 'This code was used already. Wait for the next one.',
+  'Operation.Failure.Too.Many.Messages': 'Another message cannot be sent yet.',
+};

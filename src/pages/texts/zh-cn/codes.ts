@@ -1,0 +1,50 @@
+/** Codes, links, authenticator apps and recovery codes. */
+export const codes = {
+  code: '验证码',
+  otp_email: {
+    send: (hint: string | undefined) => (hint === undefined ? '用邮件发送验证码' : `发送验证码到 ${hint}`),
+    sent: (hint: string | undefined) => (hint === undefined ? '如果此名称有对应的账户，验证码正在发往其邮箱。' : `验证码已发送到 ${hint}。`),
+  },
+  otp_sms: {
+    send: (hint: string | undefined) => (hint === undefined ? '用短信发送验证码' : `发送验证码到 ${hint}`),
+    sent: (hint: string | undefined) => (hint === undefined ? '如果此名称有对应的账户，验证码正在发往其手机。' : `验证码已发送到 ${hint}。`),
+  },
+  magic_link: {
+    send: (hint: string | undefined) => (hint === undefined ? '用邮件发送登录链接' : `发送登录链接到 ${hint}`),
+    sent: (hint: string | undefined) => `${hint === undefined ? '如果此名称有对应的账户，登录链接正在发往其邮箱。' : `登录链接已发送到 ${hint}。`}请在本浏览器中打开它以继续。`,
+    codeLabel: '另一台设备上显示的验证码',
+    codeHint: '在另一台设备上打开了链接？它会显示一个验证码，请在此输入。',
+  },
+  sendAgain: '重新发送',
+  totpText: '请输入身份验证器应用显示的验证码。',
+  totpLabel: '应用中的验证码',
+  totpEnrolTitle: '身份验证器应用',
+  totpEnrolText: '请用身份验证器应用扫描二维码，然后输入它显示的验证码。',
+  totpQr: '身份验证器应用的二维码',
+  totpKey: '无法扫描？请手动输入此密钥：',
+  totpName: '应用或设备的名称（可选）',
+  totpSave: '验证并保存',
+  recoveryCodeText: '设备丢失了？可使用一个恢复码。',
+  recoveryCodeLabel: '恢复码',
+  recoveryCodesText: '每个恢复码可代替第二因素使用一次。它们只在此刻显示。',
+  recoveryCodesDownload: '保存为文件',
+  recoveryCodesKept: '我已抄写、打印或保存这些恢复码',
+  recoveryCodesSave: '继续',
+  recoveryCodesFile: (instance: string) => `${instance} 的恢复码，每个只能使用一次。`,
+  check: '继续',
+  mailLinkTitle: '使用此链接登录',
+  mailLinkHereText: (name: string) => `您将继续以 ${name} 的身份登录。`,
+  mailLinkElsewhereText: '您是在另一个浏览器或另一台设备上请求此链接的。它会显示一个需要在那里输入的验证码。',
+  mailLinkElsewhereWarning: '只有您本人正在登录时才继续。切勿把验证码告诉任何人。',
+  mailLinkShow: '显示验证码',
+  mailLinkCodeTitle: '您的验证码',
+  mailLinkCodeText: '请在您开始登录的窗口中输入。此窗口可以关闭。',
+  mailLinkGoneTitle: '此链接无效',
+  mailLinkGoneText: '它已被使用、已被新的链接取代，或已过期。请回到登录的地方重新请求。',
+};
+
+export const codeNotices = {
+  'Operation.Failure.Code.Invalid': '验证码不正确或已过期。请检查，或重新获取。',
+  'Operation.Failure.Code.Used': '此验证码已被使用，请等待下一个。',
+  'Operation.Failure.Too.Many.Messages': '现在还不能再次发送。',
+};
