@@ -39,7 +39,7 @@ function goOn(drawing: Drawing): { title: string; body: Markup } {
   const title = text.continueAs(name);
   return {
     title,
-    body: html`<h1>${title}</h1><p class="lead">${text.alreadySignedIn}</p>
+    body: html`<h1>${title}</h1><p class="lead">${view.purpose === 'recover' || view.purpose === 'setup' ? text.linkOpened : text.alreadySignedIn}</p>
       ${problems(view.notices, text, drawing.locale)}
       ${actionButton(drawing, 'continue', text.continue)}
       ${view.actions.includes('switch_account') ? actionButton(drawing, 'switch_account', text.anotherAccount, 'second') : null}`,

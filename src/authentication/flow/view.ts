@@ -65,12 +65,14 @@ function actionsOf(context: InstanceContext, flow: FlowState, decision: Decision
       if (decision?.kind === 'denied') return ['leave', ...(flow.purpose === 'setup' ? [] : ['switch_account'] as const)];
       const isSomebody = facts.user !== undefined || facts.identifier !== undefined;
       const channels = recoveryChannels(context);
+      // Nobody is known yet: the form has a field for another name, and a way back.
+      const canLeave = flow.purpose !== 'sign_in' && canSwitch(flow, decision);
       return [
         ...(decision?.kind === 'complete' || decision?.kind === 'effect' ? ['continue'] as const : []),
         ...(decision?.kind === 'step' && decision.step === 'enrol_factor' && canSkip(facts, policy) ? ['skip'] as const : []),
-        ...(isSomebody && flow.purpose !== 'setup' ? ['switch_account'] as const : []),
+        ...(isSomebody && flow.purpose !== 'setup' && !canLeave ? ['switch_account'] as const : []),
         ...(canSwitch(flow, decision) && flow.purpose === 'sign_in' ? [...(channels.length > 0 ? ['recover'] as const : []), ...(context.instance.settings.registration.enabled ? ['register'] as const : [])] : []),
-        ...(canSwitch(flow, decision) && flow.purpose !== 'sign_in' ? ['sign_in'] as const : []),
+        ...(canLeave ? ['sign_in'] as const : []),
         ...(decision?.kind === 'step' && (decision.step === 'verify_email' || decision.step === 'verify_phone') ? ['send_code', ...(flow.purpose === 'register' && facts.user === undefined ? ['edit_registration'] as const : [])] as const : []),
         ...(decision?.kind === 'step' && decision.step === 'recover' && flow.pending.features?.['recovery'] !== undefined ? ['edit_recovery'] as const : []),
         ...(decision?.kind === 'step' && decision.step === 'second_factor' && flow.purpose === 'recover' ? ['ask_approver'] as const : []),

@@ -41,7 +41,7 @@ export async function startSetting(settings: Record<string, string> = {}): Promi
   const core: Core = { ...started.core, now: () => new Date(Date.now() + skew) };
   // Notices are jobs; the queue itself is tested elsewhere.
   const jobs: Setting['jobs'] = [];
-  const quiet: Core = { ...core, jobs: { ...core.jobs, enqueueAll: async (_db, name, data) => { jobs.push(...data.map((each) => ({ name, data: each }))); } } };
+  const quiet: Core = { ...core, jobs: { ...core.jobs, enqueue: async (_db, name, data) => { jobs.push({ name, data }); }, enqueueAll: async (_db, name, data) => { jobs.push(...data.map((each) => ({ name, data: each }))); } } };
   const context = await bareInstance(quiet, 'default', { address: '192.0.2.1' });
   registerTestOrigin(quiet, outcomes);
 
@@ -66,7 +66,7 @@ export async function startSetting(settings: Record<string, string> = {}): Promi
     addUser, addApplication,
     async another() {
       const second = await started.another();
-      const secondCore: Core = { ...second, now: core.now, jobs: { ...second.jobs, enqueueAll: async () => undefined } };
+      const secondCore: Core = { ...second, now: core.now, jobs: { ...second.jobs, enqueue: async () => undefined, enqueueAll: async () => undefined } };
       registerTestOrigin(secondCore, outcomes);
       return createContext(secondCore, context.instance, { address: '192.0.2.1' });
     },
