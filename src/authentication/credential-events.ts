@@ -15,3 +15,6 @@ export const credentialRemoved = (userId: string, credential: CredentialFacts): 
 
 export const recoveryCodeUsed = (userId: string, left: number): NewEvent => ({
   type: 'recovery_code.used', subject: { type: 'user', id: userId }, after: { left } });
+
+export const credentialsReset = (userId: string, removed: number): NewEvent => ({
+  type: 'credentials.reset', subject: { type: 'user', id: userId }, after: { removed } });

@@ -23,3 +23,9 @@ export const passwordFaults: Readonly<Record<string, string>> = {
   'Password.Used.Before': 'was used for this account before',
   'Password.Breached': 'is on a list of passwords that leaked elsewhere',
 };
+
+export const credentialNotFound = (credentialId: string) => new Problem({
+  status: 404, code: 'Operation.Failure.Credential.Not.Exist', detail: `The user has no credential ${credentialId}.` });
+
+export const credentialWithoutName = () => new Problem({
+  status: 400, code: 'Operation.Failure.Credential.Without.Name', detail: 'Recovery codes have no names of their own.' });

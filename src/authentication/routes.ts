@@ -8,9 +8,11 @@ import { registerProofKinds } from '../core/proof-registry.ts';
 import { loadUser, onUserClosing, rejectChangeOutsideLimit, rejectOutsideLimit, type User } from '../directory/index.ts';
 import type { InstanceContext } from '../tenancy/index.ts';
 import { endSessionsOfClosedUser, usersWithSessions } from './closed-accounts.ts';
+import { credentialRoutes } from './credential-routes.ts';
 import { findFactor } from './factors/index.ts';
 import { registerFlowOrigin } from './flow/origins.ts';
 import { invitationOrigin } from './invitation-links.ts';
+import { passkeyRoutes } from './passkeys/routes.ts';
 import { setPassword } from './passwords.ts';
 import { authenticationProofKinds } from './proof-kinds.ts';
 import { readNewEvents } from './event-reader.ts';
@@ -53,7 +55,9 @@ export async function authentication(app: FastifyInstance, { core }: { core: Cor
   await app.register(riskRoutes, { core, prefix: '/api/v1' });
   await app.register(registrationRoutes, { prefix: '/api/v1/registrations' });
   await app.register(recoveryRoutes, { prefix: '/api/v1/recovery-requests' });
+  await app.register(passkeyRoutes, { core });
   await app.register(termsRoutes, { prefix: '/api/v1/terms' });
+  await app.register(credentialRoutes, { prefix: '/api/v1/users/:userId' });
   await app.register(ofUser, { prefix: '/api/v1/users/:userId' });
 }
 
