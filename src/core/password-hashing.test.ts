@@ -60,7 +60,7 @@ describe('password hashing', () => {
   });
 });
 
-describe('limit.password-cost', () => {
+describe('attack: limit.password-cost', () => {
   it.each([
     ['a megabyte', 'x'.repeat(1024 * 1024), 'Password.Too.Long'],
     ['1,025 bytes', 'x'.repeat(1025), 'Password.Too.Long'],

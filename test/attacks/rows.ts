@@ -82,6 +82,7 @@ export const rows: readonly AttackRow[] = [
 
   // Limits
   { id: 'limit.parameter-size', where: 'all routes', tried: 'giant, deep, compressed or broken input', refusal: '400, 401, 413, 414, 415 or 431, at once, never a fault' },
+  { id: 'limit.password-cost', where: 'password step, token endpoint', tried: 'a password of a megabyte, or more sign-ins at once than can be hashed', refusal: '400 or 413 before hashing; 503 with Retry-After; tokens do not wait' },
   { id: 'limit.anonymous-state', where: 'everything that strangers can begin', tried: 'tables are filled without an account', refusal: '429; rows have an end' },
 ];
 

@@ -1,7 +1,7 @@
 /** The captcha, and refusals by address or risk. */
 export const risk = {
   captchaTitle: 'One moment',
-  captchaText: 'There were many attempts lately. Your browser does a little work to show that it is not a program trying passwords.',
+  captchaText: 'Your browser does a little work first, so that programs cannot try passwords cheaply.',
   captchaWorking: 'Working… The page goes on by itself.',
   captchaWait: (seconds: number) => `Without JavaScript: wait ${seconds} seconds, then press the button.`,
   captchaNeedsScript: 'Please switch JavaScript on and load this page again: sign-in cannot go on without it.',

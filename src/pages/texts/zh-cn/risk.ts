@@ -1,7 +1,7 @@
 /** The captcha, and refusals by address or risk. */
 export const risk = {
   captchaTitle: '请稍候',
-  captchaText: '最近的尝试次数较多。浏览器会做少量计算，以表明这不是在试密码的程序。',
+  captchaText: '浏览器会先做少量计算，让程序无法轻易地试密码。',
   captchaWorking: '正在计算……页面会自动继续。',
   captchaWait: (seconds: number) => `未启用 JavaScript：请等待 ${seconds} 秒，然后按下按钮。`,
   captchaNeedsScript: '请启用 JavaScript 并重新加载此页面，否则无法继续登录。',

@@ -1,0 +1,48 @@
+/** The captcha in a real browser: solved by itself with script, waited out without. */
+import type { Browser } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { instanceContext } from '../../src/tenancy/index.ts';
+import { accessibilityFaults, launchChromium } from '../support/chromium.ts';
+import { authorizeUrl, createClient, createPkce, startProtocolServer, type TestClient } from '../support/oidc.ts';
+import type { TestServer } from '../support/server.ts';
+
+let server: TestServer;
+let chromium: Browser;
+let client: TestClient;
+beforeAll(async () => {
+  const [started, browser] = await Promise.all([startProtocolServer(), launchChromium()]);
+  [server, chromium] = [started.server, browser];
+  client = await createClient(started.context);
+  await server.api('PATCH', '/settings', { captcha: { ask: 'always', difficulty: 12, waitSeconds: 30 } });
+  await expect.poll(async () => (await instanceContext(server.core, 'default'))?.instance.settings.captcha.ask).toBe('always');
+});
+afterAll(async () => {
+  await chromium.close();
+  await server.close();
+});
+
+describe('the captcha', () => {
+  it('is solved by the page itself, under the policy of the page', async () => {
+    const page = await (await chromium.newContext()).newPage();
+    const said: string[] = [];
+    page.on('console', (message) => { if (message.type() === 'error') said.push(message.text()); });
+    await page.goto(authorizeUrl(server.issuer, client, createPkce()));
+    await page.waitForSelector('input[name=identifier]');
+    expect(said).toEqual([]);
+    await page.context().close();
+  });
+
+  it.each([['en', 'wait 30 seconds'], ['zh-CN', '30 秒']])('says in %s how long to wait without script, and goes on then', async (locale, words) => {
+    const page = await (await chromium.newContext({ javaScriptEnabled: false, locale, viewport: { width: 360, height: 700 } })).newPage();
+    await page.goto(authorizeUrl(server.issuer, client, createPkce()));
+    expect(await page.textContent('main')).toContain(words);
+    expect(await accessibilityFaults(page)).toEqual([]);
+    await page.click('button[type=submit]:not(.second)');
+    await page.waitForSelector('[role=alert]');
+    server.setClock(new Date(Date.now() + 40_000));
+    await page.click('button[type=submit]:not(.second)');
+    await page.waitForSelector('input[name=identifier]');
+    server.setClock(undefined);
+    await page.context().close();
+  });
+});
