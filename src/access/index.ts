@@ -19,5 +19,6 @@ export { secondFactorMethods, type SecondFactorMethod } from './policies/schemas
 export { effectiveRoles, effectiveRolesOfMany, type EffectiveRole, type RoleReason } from './application-roles/effective-roles.ts';
 export { mayOpenApplication } from './application-access/may-open.ts';
 export { applicationClaims } from './application-claims/values.ts';
+export { isReservedClaim } from './application-claims/reserved-claims.ts';
 export { authorize } from './authorize.ts';
 export { access } from './routes.ts';

@@ -34,6 +34,8 @@ export const managementScopes = [
   { name: 'settings:manage', description: 'Change settings and branding.' },
   { name: 'domain:read', description: 'Read custom domains.' },
   { name: 'domain:manage', description: 'Claim, verify and remove custom domains.' },
+  { name: 'flow-hook:read', description: 'Read flow webhooks and their last calls.' },
+  { name: 'flow-hook:manage', description: 'Create, change, test and delete flow webhooks.' },
   { name: 'notification:read', description: 'Read gateways, templates, and how messages went.' },
   { name: 'notification:manage', description: 'Change gateways and templates, and send tests.' },
   { name: 'outbox:read', description: 'Read messages that no gateway takes, with their codes and links.' },

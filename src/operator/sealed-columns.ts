@@ -32,6 +32,8 @@ export const sealedColumns: readonly SealedColumn[] = [
     table: 'OidcRecord', key: ['instanceId', 'model', 'id'], column: 'payload', member, only: { column: 'model', value: model }, place: (row) => at(row, 'OidcRecord', model, member),
   })),
   { table: 'TotpCredential', key: ['instanceId', 'id'], column: 'sealedSecret', place: (row) => at(row, 'TotpCredential', value(row, 'id'), 'secret') },
+  { table: 'FlowHook', key: ['instanceId', 'id'], column: 'sealedSecret', place: (row) => at(row, 'FlowHook', value(row, 'id'), 'secret') },
+  { table: 'FlowHook', key: ['instanceId', 'id'], column: 'sealedPreviousSecret', place: (row) => at(row, 'FlowHook', value(row, 'id'), 'secret') },
   { table: 'NotificationGateway', key: ['instanceId', 'id'], column: 'sealedSecret', place: (row) => at(row, 'NotificationGateway', value(row, 'id'), 'secret') },
   { table: 'NotificationMessage', key: ['instanceId', 'id'], column: 'sealedContent', place: (row) => at(row, 'NotificationMessage', value(row, 'id'), 'content') },
   { table: 'IdentitySource', key: ['instanceId', 'id'], column: 'sealedSecret', place: (row) => at(row, 'IdentitySource', value(row, 'id'), 'secret') },

@@ -18,8 +18,8 @@ const batchRows = 5_000;
 
 /** Every scoped table, those that refer to others before these. A test compares it with the schema. */
 export const eraseOrder: readonly Prisma.ModelName[] = [
-  'NotificationMessage', 'NotificationCost', 'NotificationTemplate', 'NotificationGateway',
-  'OidcRecord', 'UsedProof', 'Throttle', 'RiskCounter', 'RiskAssessment', 'RiskReplay', 'AddressList', 'IdempotencyKey', 'CrossSitePost', 'SetupLink', 'Challenge', 'Recovery', 'RecoveryRequest', 'RegistrationRequest', 'AddressChange', 'TermsAcceptance', 'TermsVersion', 'TermsDocument', 'FederationTrip', 'LinkedIdentity', 'IdentitySource', 'Flow',
+  'FlowHookCall', 'FlowHookRun', 'FlowHook', 'NotificationMessage', 'NotificationCost', 'NotificationTemplate', 'NotificationGateway',
+  'OidcRecord', 'Passkey', 'PasskeyMetadataEntry', 'PasskeyMetadata', 'UsedProof', 'Throttle', 'RiskCounter', 'RiskAssessment', 'RiskReplay', 'AddressList', 'IdempotencyKey', 'CrossSitePost', 'SetupLink', 'Challenge', 'Recovery', 'RecoveryRequest', 'RegistrationRequest', 'AddressChange', 'TermsAcceptance', 'TermsVersion', 'TermsDocument', 'FederationTrip', 'LinkedIdentity', 'IdentitySource', 'Flow',
   'SessionParticipant', 'SessionToken', 'Session', 'KnownBrowser', 'TotpCredential', 'RecoveryCode', 'RememberedDevice', 'SecondFactorGrace', 'Browser', 'Consent', 'Password',
   'AdministratorLimit', 'AdministratorAssignment', 'AdministratorRole',
   'RoleBatchError', 'RoleBatchChunk', 'RoleBatch', 'ApplicationRoleAssignment', 'ApplicationRole',

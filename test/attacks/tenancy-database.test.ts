@@ -135,6 +135,8 @@ const alsoNeeded: Record<string, (instanceId: string, given: Record<string, unkn
   ApplicationAccessSettings: async () => ({ mode: 'assigned' }),
   AdministratorAssignment: async (_instanceId, { customRoleId }) => (customRoleId === undefined ? {} : { role: customRoleId }),
   RememberedDevice: async (_instanceId, { browserId }) => (browserId === undefined ? { tokenHash: `token-${rowNumber}` } : {}),
+  FlowHook: async () => ({ onFailure: 'deny', timeoutMs: 3_000, callsPerMinute: 100 }),
+  FlowHookCall: async () => ({ status: 'answered' }),
   NotificationGateway: async () => ({ channel: 'email', kind: 'smtp' }),
   NotificationTemplate: async () => ({ channel: 'email' }),
   NotificationMessage: async () => ({ channel: 'email' }),

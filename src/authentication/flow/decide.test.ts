@@ -50,6 +50,7 @@ const allFacts: fc.Arbitrary<Facts> = fc.record({
   ...waiting,
   secondFactor: secondFactors,
   risk: risks,
+  hooks: fc.record({ entry: fc.constantFrom(undefined, 'asked' as const, 'unasked' as const), profile: fc.constantFrom(undefined, 'asked' as const, 'unasked' as const), denied: fc.boolean(), secondFactor: fc.boolean() }),
   flowId: fc.constant('flow_1'), channel: fc.constant('browser' as const), newUser: fc.constant(false), now: fc.constant(now), browserId: fc.constant('brow_1'),
   purpose: fc.constantFrom('sign_in', 'step_up', 'setup'),
   identifier: fc.option(fc.constant('alice'), { nil: undefined }),
@@ -97,6 +98,9 @@ describe('the next step of a flow', () => {
       expect(facts.risk.openFromHere && (!facts.risk.captchaFirst || facts.risk.captchaPassed)).toBe(true);
       if (facts.proofs.length > 0 && facts.risk.assesses) expect(facts.risk.assessment).toBeDefined();
       if (facts.proofs.length > 0) expect(facts.risk.assessment?.actions ?? []).not.toContain('deny');
+      expect(facts.hooks.denied).toBe(false);
+      if (facts.proofs.length > 0) expect([facts.hooks.entry, facts.hooks.profile]).not.toContain('unasked');
+      if (facts.hooks.secondFactor) expect(hasShown).toBe(true);
       if (facts.passwordChange) expect(facts.newPasswordChosen).toBe(true);
       expect([facts.profile.missing, facts.profile.unproven, facts.terms.missing]).toEqual([[], undefined, []]);
       if (policy.consent?.always) expect(facts.allowed).toBe(true);
@@ -133,6 +137,7 @@ const signedIn: Facts = {
   registration: { address: undefined, needsApproval: false }, recovery: { isVoid: false, passkeyOnly: false, isWaiting: false, newPasskeyMade: false, secondFactorWaived: false }, profile: { missing: [], unproven: undefined }, terms: { missing: [] },
   flowId: 'flow_1', channel: 'browser', newUser: false, purpose: 'sign_in', now, browserId: 'brow_1', identifier: 'alice', user: { id: 'user_1', username: 'alice', state: 'usable' },
   proofs: [proven()], session: undefined, application: { enabled: true, assigned: true, openFromHere: true }, passwordChange: undefined, newPasswordChosen: false, consent: undefined, allowed: false,
+  hooks: { entry: undefined, profile: undefined, denied: false, secondFactor: false },
   risk: { openFromHere: true, captchaFirst: false, captchaPassed: false, assesses: false, assessment: undefined },
   get secondFactor() { return none; } };
 const none: Facts['secondFactor'] = {
@@ -162,6 +167,9 @@ describe('what a flow requires', () => {
     ['an address that people may sign in from, before anything else', { proofs: [], user: undefined, identifier: undefined, risk: { ...signedIn.risk, openFromHere: false } }, {}, { kind: 'denied', reason: 'sign_in_zone', error: 'access_denied' }],
     ['a captcha before a name', { proofs: [], user: undefined, identifier: undefined, risk: { ...signedIn.risk, captchaFirst: true } }, {}, { kind: 'step', step: 'captcha' }],
     ['an assessment, where sign-ins are assessed', { risk: { ...signedIn.risk, assesses: true } }, {}, { kind: 'effect', effect: 'risk.assess' }],
+    ['the answer of flow webhooks', { hooks: { ...signedIn.hooks, entry: 'unasked' } }, {}, { kind: 'effect', effect: 'hooks.entry' }],
+    ['none of them where nothing was proven here', { hooks: { ...signedIn.hooks, entry: 'unasked' }, proofs: [], session: { id: 'sess_1', proofs: signedIn.proofs } }, {}, { kind: 'complete' }],
+    ['no denial by a flow webhook', { hooks: { ...signedIn.hooks, denied: true } }, {}, { kind: 'denied', reason: 'webhook', error: 'access_denied' }],
     ['no denial by risk', { risk: risky(['notify', 'captcha', 'deny']) }, {}, { kind: 'denied', reason: 'risk', error: 'access_denied' }],
     ['a captcha that the risk asks for', { risk: risky(['captcha']) }, {}, { kind: 'step', step: 'captcha' }],
     ['it once', { risk: risky(['captcha'], true) }, {}, { kind: 'complete' }],

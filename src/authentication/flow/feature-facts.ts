@@ -1,4 +1,5 @@
 /** The facts that features add, by the name of the feature. */
+import type { HookFacts } from '../hooks/feature.ts';
 import type { ProfileFacts } from '../profile/feature.ts';
 import type { RecoveryFacts } from '../recovery/feature.ts';
 import type { RegistrationFacts } from '../registration/feature.ts';
@@ -8,6 +9,7 @@ import type { RiskFacts } from '../risk/feature.ts';
 import type { SecondFactorFacts } from '../second-factor/facts.ts';
 
 export interface FeatureFacts {
+  readonly hooks: HookFacts;
   readonly registration: RegistrationFacts;
   readonly recovery: RecoveryFacts;
   readonly profile: ProfileFacts;

@@ -1,6 +1,7 @@
 /** The one list of features. A new one is a folder, a line here, one in feature-facts.ts, and its place in requirements.ts. */
 import type { Core } from '../../core/core.ts';
 import type { InstanceContext } from '../../tenancy/index.ts';
+import { hooks } from '../hooks/feature.ts';
 import { risk } from '../risk/feature.ts';
 import { profile } from '../profile/feature.ts';
 import { recovery } from '../recovery/feature.ts';
@@ -10,7 +11,7 @@ import { secondFactorFeature } from '../second-factor/feature.ts';
 import type { FeatureFacts } from './feature-facts.ts';
 import { type FlowFeature, type Loading, registeredFeatures } from './feature.ts';
 
-const features: readonly FlowFeature[] = [risk, registration, recovery, profile, terms, secondFactorFeature];
+const features: readonly FlowFeature[] = [hooks, risk, registration, recovery, profile, terms, secondFactorFeature];
 
 export const featuresOf = (core: Core): readonly FlowFeature[] => [...features, ...registeredFeatures(core)];
 

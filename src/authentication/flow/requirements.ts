@@ -2,6 +2,7 @@
  * What a flow must meet, in order. Each looks at facts and policy and says: met, not met (and which step meets it), or
  * denied. What is missing is computed at every request, so no step can be forged, skipped or forgotten.
  */
+import { hookRequirement, profileHookRequirement } from '../hooks/requirements.ts';
 import { door, riskRequirement } from '../risk/requirements.ts';
 import { completeProfile, verifyAddress } from '../profile/feature.ts';
 import { recover, recoverPasskey } from '../recovery/feature.ts';
@@ -75,5 +76,5 @@ export function isCovered(asked: { scopes: readonly string[]; claims: readonly s
 
 /** The order in which people meet them. Account state comes before anything that could change the account. */
 export const requirements: readonly Requirement[] = [
-  door, outsideIdentity, register, recover, identify, firstFactor, accountState, application, riskRequirement, secondFactor, freshFactor, outsideLink, changePassword, enrolFactor, recoverPasskey, verifyAddress, completeProfile, acceptTerms, consent,
+  door, outsideIdentity, register, recover, identify, firstFactor, accountState, application, riskRequirement, hookRequirement, secondFactor, freshFactor, outsideLink, changePassword, enrolFactor, recoverPasskey, verifyAddress, completeProfile, profileHookRequirement, acceptTerms, consent,
 ];

@@ -18,7 +18,7 @@ export interface Denied {
 }
 
 export type DenialReason = 'account_disabled' | 'account_locked' | 'account_expired' | 'account_pending' | 'application_disabled' | 'not_assigned'
-  | 'network_zone' | 'access_policy' | 'level_unreachable' | 'attempts_used_up' | 'setup_link_used' | 'registration_pending' | 'recovery_void' | 'recovery_waiting' | 'policy_error'
+  | 'network_zone' | 'access_policy' | 'level_unreachable' | 'attempts_used_up' | 'setup_link_used' | 'registration_pending' | 'recovery_void' | 'recovery_waiting' | 'policy_error' | 'webhook'
   | 'no_second_factor' | 'sign_in_zone' | 'risk' | 'identity_source';
 
 export interface Requirement {

@@ -1,10 +1,11 @@
 /** Everything that asks for a second factor in a flow, and what would meet it. Pure. */
 import { countedProofs, type Facts, type Policy } from '../flow/facts.ts';
 import { meetsSecondFactor, type SecondFactorRule } from '../levels.ts';
+import { hookDemandsSecondFactor } from '../hooks/requirements.ts';
 import { demandsSecondFactor, isRiskLow } from '../risk/requirements.ts';
 import type { Method, Proof } from '../types.ts';
 import { sensitiveSeconds } from './facts.ts';
-import { isFresh, isMetBy, isMetByDevice } from './rule.ts';
+import { isEnrolable, isFresh, isMetBy, isMetByDevice } from './rule.ts';
 
 export interface Demand { readonly rule: SecondFactorRule; readonly from: 'instance' | 'policy' | 'risk' }
 
@@ -13,7 +14,7 @@ export function demandsOf(facts: Facts, { access }: Pick<Policy, 'access'>): Dem
   const instanceAsks = mode === 'required' || (mode === 'optional' && enrolled.some((method) => rule.methods.includes(method)));
   return [
     ...(access.decision === 'second_factor' && access.secondFactor ? [{ rule: access.secondFactor, from: 'policy' as const }] : []),
-    ...(demandsSecondFactor(facts) || (mode === 'adaptive' && isRisky(facts)) ? [{ rule, from: 'risk' as const }] : []),
+    ...(demandsSecondFactor(facts) || hookDemandsSecondFactor(facts) || (mode === 'adaptive' && isRisky(facts)) ? [{ rule, from: 'risk' as const }] : []),
     ...(instanceAsks ? [{ rule, from: 'instance' as const }] : []),
   ];
 }
@@ -34,7 +35,7 @@ export function usableDevice(facts: Pick<Facts, 'secondFactor' | 'purpose' | 'ri
 export function isMet(facts: Facts, policy: Policy, { rule, from }: Demand): boolean {
   const proofs = countedProofs(facts, policy);
   if (from === 'policy' ? meetsSecondFactor(proofs, rule, facts.now) : isMetBy(proofs, rule, facts.now)) return true;
-  if (facts.secondFactor.enrolling.some((method) => rule.methods.includes(method)) || isEnrolledHere(proofs, rule, facts.now)) return true;
+  if (facts.secondFactor.enrolling.some((method) => isEnrolable(method, rule)) || isEnrolledHere(proofs, rule, facts.now)) return true;
   const device = from === 'risk' ? undefined : usableDevice(facts, policy);
   return device !== undefined && isMetByDevice(device, rule, from === 'policy' ? 'policy' : 'instance', facts.now);
 }
@@ -51,11 +52,11 @@ export function deviceReliedOn(facts: Facts, policy: Policy): Proof[] {
 
 /** Set up in this session: who was asked for a factor and made one is not asked for it again at once. */
 const isEnrolledHere = (proofs: readonly Proof[], rule: SecondFactorRule, now: Date) => proofs.some((proof) =>
-  proof.use === 'enrolment' && rule.methods.includes(proof.method) && now.getTime() - proof.provenAt.getTime() <= rule.intervalSeconds * 1_000);
+  proof.use === 'enrolment' && isEnrolable(proof.method, rule) && now.getTime() - proof.provenAt.getTime() <= rule.intervalSeconds * 1_000);
 
 /** What this person can show to meet a demand. A password counts where a mailbox or phone came first. */
-export const waysTo = ({ secondFactor: { ways } }: Facts, { rule }: Demand): Method[] =>
-  ways.filter((method) => method === 'password' || rule.methods.includes(method));
+export const waysTo = ({ secondFactor: { ways }, recovery }: Facts, { rule }: Demand): Method[] =>
+  (recovery.secondFactorWaived ? [] : ways.filter((method) => method === 'password' || rule.methods.includes(method)));
 
 export const isPutOff = ({ secondFactor: { skipped, graceEndsAt }, now }: Facts, { from }: Demand): boolean =>
   from === 'instance' && skipped && graceEndsAt !== undefined && graceEndsAt > now;
@@ -64,4 +65,5 @@ export const isPutOff = ({ secondFactor: { skipped, graceEndsAt }, now }: Facts,
 export const isFreshHere = (facts: Facts): boolean => isFresh([...facts.session?.proofs ?? [], ...facts.proofs], {
   hasSecondFactor: hasSecondFactor(facts), seconds: sensitiveSeconds, now: facts.now });
 
-export const hasSecondFactor = ({ secondFactor: { enrolled, hasRecoveryCodes } }: Facts): boolean => enrolled.length > 0 || hasRecoveryCodes;
+export const hasSecondFactor = ({ secondFactor: { enrolled, hasRecoveryCodes }, recovery }: Facts): boolean =>
+  (enrolled.length > 0 || hasRecoveryCodes) && !recovery.secondFactorWaived;

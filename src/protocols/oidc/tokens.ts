@@ -1,9 +1,11 @@
 /** Lifetimes of tokens, and what they say of the sign-in behind them. */
 import type { Configuration, KoaContextWithOIDC } from 'oidc-provider';
-import { acrName, type Level } from '../../authentication/index.ts';
+import { acrName, claimsFromHooks, type Level } from '../../authentication/index.ts';
 import type { InstanceContext } from '../../tenancy/index.ts';
-import { applicationOf, type Client } from './clients.ts';
+import { applicationOf, type Client, requestApplication } from './clients.ts';
 import { accessTokenClaims } from './own-claims.ts';
+import { errors } from './library.ts';
+import { contextOf } from './request-context.ts';
 import { initialAccessTokenSeconds } from './registration.ts';
 
 /** A page for people lives as long as its flow. */
@@ -43,11 +45,12 @@ export function lifetimes(instance: InstanceContext): NonNullable<Configuration[
  * What access tokens say beside the standard's claims: how strong and how fresh the sign-in was (RFC 9068 §2.2.1,
  * RFC 9470), and what the application is let know of the user (RFC 9068 §2.2.3.1).
  */
-export async function extraTokenClaims(ctx: KoaContextWithOIDC | undefined, token: { kind: string; accountId?: string | undefined; sessionUid?: string | undefined; expiresWithSession?: boolean | undefined; aud?: unknown }): Promise<Record<string, unknown> | undefined> {
+export async function extraTokenClaims(ctx: KoaContextWithOIDC | undefined, token: { kind: string; scope?: string | undefined; accountId?: string | undefined; sessionUid?: string | undefined; expiresWithSession?: boolean | undefined; aud?: unknown }): Promise<Record<string, unknown> | undefined> {
   if (!ctx || token.kind !== 'AccessToken') return undefined;
   const source = ctx.oidc.entities.AuthorizationCode ?? ctx.oidc.entities.RefreshToken ?? ctx.oidc.entities.DeviceCode;
   if (!source) return undefined;
   return {
+    ...(token.accountId !== undefined && await hookClaims(ctx, token.accountId, token)), // first: none of them replaces what we say
     ...(token.accountId !== undefined && await accessTokenClaims(ctx, token.accountId)),
     ...(source.acr !== undefined && { acr: source.acr }),
     ...(source.amr !== undefined && { amr: source.amr }),
@@ -55,6 +58,15 @@ export async function extraTokenClaims(ctx: KoaContextWithOIDC | undefined, toke
     // Our own APIs refuse a token when its session has ended; the id is worthless to anybody else.
     ...(token.expiresWithSession && token.sessionUid !== undefined && token.aud !== undefined && { sid: token.sessionUid }),
   };
+}
+
+/** What flow webhooks add. @throws InvalidGrant when one of them refuses the token */
+async function hookClaims(ctx: KoaContextWithOIDC, userId: string, token: { scope?: string | undefined; aud?: unknown }): Promise<Readonly<Record<string, unknown>>> {
+  const application = requestApplication(ctx);
+  const claims = await claimsFromHooks(contextOf(ctx), {
+    userId, application, scopes: token.scope?.split(' ') ?? [], audience: [token.aud].flat().filter((each) => typeof each === 'string'), grantType: String(ctx.oidc.params?.['grant_type'] ?? '') });
+  if (!claims) throw new errors.InvalidGrant('the token was refused by a rule of the instance');
+  return claims;
 }
 
 /** The level of the session in the words that the application asked with. */
