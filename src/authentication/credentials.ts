@@ -4,6 +4,7 @@ import type { InstanceContext } from '../tenancy/index.ts';
 import { credentialsReset } from './credential-events.ts';
 import { enrolments, listCredentials } from './enrolments/index.ts';
 import { credentialNotFound, credentialWithoutName } from './errors.ts';
+import { forgetDevices } from './second-factor/remembered-devices.ts';
 import { endAllOfUser } from './sessions.ts';
 import type { CredentialView } from './types.ts';
 
@@ -27,7 +28,12 @@ export async function renameCredential(context: InstanceContext, userId: string,
 export async function removeCredential(context: InstanceContext, userId: string, credentialId: string): Promise<void> {
   const { method } = await loadCredential(context, userId, credentialId);
   const enrolment = enrolments.find((each) => each.method === method);
-  if (!enrolment || !await context.transaction((tx) => enrolment.remove(tx, userId, credentialId))) throw credentialNotFound(credentialId);
+  const isRemoved = enrolment && await context.transaction(async (tx) => {
+    if (!await enrolment.remove(tx, userId, credentialId)) return false;
+    await forgetDevices(tx, userId, 'factor_removed');
+    return true;
+  });
+  if (!isRemoved) throw credentialNotFound(credentialId);
 }
 
 /** Removes everything at once, for a lost telephone; whoever has it is signed out. Returns how many there were. */
@@ -38,6 +44,7 @@ export async function resetCredentials(context: InstanceContext, userId: string)
       for (const { id } of await enrolment.list(tx, userId)) removed += Number(await enrolment.remove(tx, userId, id));
     }
     await append(tx, credentialsReset(userId, removed));
+    await forgetDevices(tx, userId, 'factor_removed');
     await endAllOfUser(tx, userId, 'administrator');
     return removed;
   });

@@ -19,10 +19,11 @@ export const totpEnrolment: Enrolment<z.infer<typeof input>> = {
   input,
 
   async describe(context, facts) {
-    if (!facts.user || (await listTotpCredentials(context, facts.user.id)).length >= mostTotpCredentials) return undefined;
-    const secret = draftSecret(context, facts.flowId, facts.user.id, placeOf(facts));
+    const person = personOf(facts);
+    if (!person || (facts.user && (await listTotpCredentials(context, facts.user.id)).length >= mostTotpCredentials)) return undefined;
+    const secret = draftSecret(context, facts.flowId, person.id, placeOf(facts));
     return {
-      method: 'totp', do: 'totp.enrol', data: { secret, uri: keyUri(context, facts.user.username, secret) },
+      method: 'totp', do: 'totp.enrol', data: { secret, uri: keyUri(context, person.username, secret) },
       fields: [
         { name: 'code', type: 'text', required: true, autocomplete: 'one-time-code', inputMode: 'numeric', maxLength: 20 },
         { name: 'name', type: 'text', required: false, autocomplete: 'off', maxLength: 60 },
@@ -30,10 +31,11 @@ export const totpEnrolment: Enrolment<z.infer<typeof input>> = {
   },
 
   async verify(context, facts, { code, name }) {
-    if (!facts.user) return { code: 'Operation.Failure.Code.Invalid', field: 'code' };
-    const secret = draftSecret(context, facts.flowId, facts.user.id, placeOf(facts));
+    const person = personOf(facts);
+    if (!person) return { code: 'Operation.Failure.Code.Invalid', field: 'code' };
+    const secret = draftSecret(context, facts.flowId, person.id, placeOf(facts));
     const step = findStep(secret, code, context.now());
-    if (step === undefined) return { code: 'Operation.Failure.Code.Invalid', field: 'code', userId: facts.user.id };
+    if (step === undefined) return { code: 'Operation.Failure.Code.Invalid', field: 'code', ...(facts.user && { userId: facts.user.id }) };
     const id = newId('totp', context.now().getTime());
     return {
       credential: { id, name: name?.trim() || fallbackName, secret, step } satisfies z.infer<typeof credentialSchema>,
@@ -69,6 +71,10 @@ export const totpEnrolment: Enrolment<z.infer<typeof input>> = {
     return true;
   },
 };
+
+/** Also somebody whose account is made when the flow ends. */
+const personOf = (facts: Facts): { id: string; username: string } | undefined =>
+  facts.user ?? (facts.newUser ? { id: 'new', username: facts.identifier ?? '' } : undefined);
 
 /** Several in one flow have secrets of their own. */
 const placeOf = (facts: Facts): number => facts.proofs.filter(({ method, use }) => method === 'totp' && use === 'enrolment').length;

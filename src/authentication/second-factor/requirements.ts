@@ -2,6 +2,7 @@
 import { countedProofs, type Facts, type Policy } from '../flow/facts.ts';
 import { denied, met, type Requirement, unmet, type Verdict } from '../flow/verdicts.ts';
 import { isAtLeast, levelOf } from '../levels.ts';
+import { isEnrolable } from './rule.ts';
 import { type Demand, demandsOf, hasSecondFactor, isFreshHere, isMet, isPutOff, isSafe, waysTo } from './demands.ts';
 
 const noSecondFactor = denied('no_second_factor', 'unmet_authentication_requirements');
@@ -30,7 +31,7 @@ function checkDemand(facts: Facts, policy: Policy, demand: Demand): Verdict {
 /** Trust on first use: never from a sign-in that looks risky. */
 const mayEnrol = (facts: Facts, { rule, from }: Demand): boolean => {
   const { enrolAtSignIn, enrolable } = facts.secondFactor;
-  return enrolAtSignIn && isSafe(facts) && from !== 'risk' && enrolable.some((method) => rule.methods.includes(method));
+  return enrolAtSignIn && isSafe(facts) && from !== 'risk' && enrolable.some((method) => isEnrolable(method, rule));
 };
 
 function checkLevel(facts: Facts, policy: Policy): Verdict {
@@ -62,10 +63,10 @@ export function enrolmentOf(facts: Facts, policy: Policy): { reason: 'required' 
   const { secondFactor: { task, enrolling, enrolable, hasRecoveryCodes, codesDeclined } } = facts;
   if (task?.kind === 'enrol' && !enrolling.includes(task.method)) return { reason: 'chosen', methods: [task.method] };
   const demand = demandsOf(facts, policy).find((each) => !isMet(facts, policy, each) && waysTo(facts, each).length === 0 && !isPutOff(facts, each));
-  if (demand) return { reason: 'required', methods: enrolable.filter((method) => demand.rule.methods.includes(method)) };
+  if (demand) return { reason: 'required', methods: enrolable.filter((method) => isEnrolable(method, demand.rule)) };
   // Without them, who loses the one factor is shut out.
   const isFirst = enrolling.some((method) => method !== 'recovery_code') && !hasRecoveryCodes && !enrolling.includes('recovery_code');
-  return isFirst && !codesDeclined && enrolable.includes('recovery_code') ? { reason: 'recovery_codes', methods: ['recovery_code'] } : undefined;
+  return isFirst && facts.user !== undefined && !codesDeclined && enrolable.includes('recovery_code') ? { reason: 'recovery_codes', methods: ['recovery_code'] } : undefined;
 }
 
 /** Whether the step to set one up can be left for later. */

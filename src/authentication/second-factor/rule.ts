@@ -22,8 +22,11 @@ export function isMetBy(proofs: readonly Proof[], rule: SecondFactorRule, now: D
   const shown = proofs.filter(isShown);
   if (shown.length === 0) return false;
   return areTwoFactors(shown) && shown.some((proof) => rule.methods.includes(proof.method) && isYoung(proof, rule.intervalSeconds, now))
-    || proofs.some((proof) => proof.use === 'enrolment' && rule.methods.includes(proof.method) && isYoung(proof, rule.intervalSeconds, now));
+    || proofs.some((proof) => proof.use === 'enrolment' && isEnrolable(proof.method, rule) && isYoung(proof, rule.intervalSeconds, now));
 }
+
+/** Whether setting it up answers a demand. Codes on paper are a way back in, never the first factor of an account. */
+export const isEnrolable = (method: Method, rule: SecondFactorRule): boolean => method !== 'recovery_code' && rule.methods.includes(method);
 
 /** Whether a remembered device stands for one of the methods. The instance's own interval is that of the device. */
 export function isMetByDevice(device: Proof, rule: SecondFactorRule, from: 'instance' | 'policy', now: Date): boolean {

@@ -5,7 +5,7 @@ import type { Proof, SessionView } from '../types.ts';
 import type { InstanceContext } from '../../tenancy/index.ts';
 import { findGraceEnd } from './grace.ts';
 import { isRemembered } from './remembered-devices.ts';
-import { enrolledMethods, instanceRule, isFresh, isMetBy, isMetByDevice } from './rule.ts';
+import { enrolledMethods, instanceRule, isEnrolable, isFresh, isMetBy, isMetByDevice } from './rule.ts';
 import { sensitiveSeconds } from './facts.ts';
 
 type Held = Pick<SessionView, 'userId' | 'proofs'>;
@@ -14,7 +14,7 @@ type Held = Pick<SessionView, 'userId' | 'proofs'>;
 export async function meetsPolicy(context: InstanceContext, session: Held, rule: SecondFactorRule): Promise<boolean> {
   const now = context.now();
   if (meetsSecondFactor(session.proofs, rule, now)) return true;
-  const isEnrolledHere = session.proofs.some((proof) => proof.use === 'enrolment' && rule.methods.includes(proof.method) && now.getTime() - proof.provenAt.getTime() <= rule.intervalSeconds * 1_000);
+  const isEnrolledHere = session.proofs.some((proof) => proof.use === 'enrolment' && isEnrolable(proof.method, rule) && now.getTime() - proof.provenAt.getTime() <= rule.intervalSeconds * 1_000);
   return isEnrolledHere || hasDevice(context, session, (device) => isMetByDevice(device, rule, 'policy', now));
 }
 
