@@ -44,8 +44,14 @@ export async function draftUser(context: InstanceContext, source: IdentitySource
 async function freeUsername(context: InstanceContext, source: IdentitySource, identity: OutsideIdentity, address: string | undefined): Promise<string> {
   const base = [identity.username, address?.split('@')[0], identity.displayName].find((candidate) => candidate !== undefined && isUsername(candidate)) ?? source.kind.replaceAll('_', '-');
   const candidates = [base, ...Array.from({ length: 3 }, () => `${base.slice(0, 50)}-${randomBytes(4).toString('hex')}`)];
-  for (const candidate of candidates) if (isUsername(candidate) && candidate !== source.kind && await findUserByIdentifier(context, candidate) === undefined) return candidate;
+  for (const candidate of candidates) if (isUsername(candidate) && candidate !== source.kind && !await isTaken(context, candidate)) return candidate;
   return `user-${randomBytes(8).toString('hex')}`;
+}
+
+/** Also by a deleted account until it is erased. */
+async function isTaken(context: InstanceContext, username: string): Promise<boolean> {
+  const key = foldIdentifier(username);
+  return await context.db.user.count({ where: { OR: [{ usernameKey: key }, { emailKey: key }] } }) > 0;
 }
 
 /** Nobody gets a name that reads as an address or number: it could be another one's. */

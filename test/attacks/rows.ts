@@ -59,6 +59,13 @@ export const rows: readonly AttackRow[] = [
   { id: 'out.addresses', where: 'every call that settings or clients cause', tried: 'an address inside, in whatever spelling or by redirect', refusal: 'no packet; redirects are not followed' },
   { id: 'out.mail-header', where: 'everything that sends a mail', tried: 'line breaks, comments, groups, quoted names or a second address in a recipient, name or subject', refusal: '400; exactly one recipient reaches the mail server' },
   { id: 'out.template', where: 'words of messages, preview', tried: 'expressions, loops, includes, inherited names; markup and links in what people wrote', refusal: '400 when saved; shown as text' },
+  { id: 'fed.email-unverified', where: 'answers of identity sources', tried: 'an address that the source has not proven leads to an account: the claim is missing, false, or in other letters', refusal: 'no connection; the account\'s own proofs decide' },
+  { id: 'fed.local-unverified', where: 'accounts matched by address', tried: 'an address is registered here first, without proof, to get whoever signs in from outside later', refusal: 'no connection; the unproven account gives the address up' },
+  { id: 'fed.callback-fields', where: 'callback, sign-in pages, link step', tried: 'posted subjects, sources or users; a typed name instead of a proof', refusal: 'nothing of it is read' },
+  { id: 'fed.state-nonce', where: 'callback, Authentication API', tried: 'state or nonce missing, repeated, of another browser, flow or source; two sources mixed up', refusal: '403, no session; it spends nothing of its owner\'s' },
+  { id: 'fed.upstream-token', where: 'answers of identity sources', tried: 'tokens that are not for us: audience, issuer, tenant, nonce, time, signature, application', refusal: 'refused; the event log names the check' },
+  { id: 'fed.mutable-key', where: 'sign-in by an outside account', tried: 'the address or name at the source changes to that of another person', refusal: 'found by source and subject alone' },
+  { id: 'fed.domain-authority', where: 'identity sources, sign-in', tried: 'a source speaks for domains that are not its own, or claims one', refusal: 'not matched; 409 for a domain that is not verified or is another source\'s' },
   { id: 'fed.secret-follows-host', where: 'connections that hold a secret: change and test', tried: 'the host or URL is changed, so that the stored secret goes to the new place', refusal: '400 until the secret is given again; the new place hears nothing' },
 
   // Administration
