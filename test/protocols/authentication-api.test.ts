@@ -212,6 +212,26 @@ describe('who may', () => {
   });
 });
 
+describe('the compatible form', () => {
+  it('says the same in an envelope: flows, refusals with class and name, the code at the end', async () => {
+    const made = program();
+    const begin = await made.send('POST', '/compatible/flows', { applicationId: page.application.id, scope: 'openid', codeChallenge: made.pkce.challenge, codeChallengeMethod: 'S256' });
+    const envelope = begin.body as unknown as { data: { fId: string; flowType: string; additional: FlowBody } };
+    expect([begin.status, envelope]).toMatchObject([201, { success: true, code: 'Operation.Success', data: { flowType: 'NEED_IDENTIFY', additional: { version: 1 } } }]);
+    const authorization = `Flow ${envelope.data.fId}`;
+    const answer = (path: string, body: object) => made.send('POST', `/compatible/flow/${path}`, body, { authorization });
+    expect((await answer('identify', { version: 1, identifier: person.username })).body).toMatchObject({ success: true, data: { flowType: 'NEED_FIRST_FACTOR', additional: { version: 2 } } });
+    const wrong = await answer('password/verify', { version: 2, password: 'wrong all along' });
+    expect([wrong.status, wrong.body]).toMatchObject([400, { success: false, code: 'Operation.Failure', message: 'Operation.Failure.Credential.Invalid', requestId: expect.stringContaining('req_') as string, data: { flowType: 'NEED_FIRST_FACTOR' } }]);
+    expect((await answer('password/verify', { version: 2 })).body).toMatchObject({ success: false, code: 'Params.Illegal', message: 'Params.Illegal', data: null });
+    const done = (await answer('password/verify', { version: 2, password })).body as unknown as typeof envelope;
+    expect(done.data.flowType).toBe('COMPLETED');
+    expect((await exchange(made, done.data.additional.result)).status).toBe(200);
+    const none = await made.send('GET', '/compatible/flow', undefined, { authorization: 'Flow flow_nothing' });
+    expect([none.status, none.body]).toMatchObject([404, { success: false, code: 'Resource.NotFound', message: 'Resource.NotFound', data: null }]);
+  });
+});
+
 describe('busy', () => {
   it('gives the attempt back with 503 when no password can be checked now', async () => {
     const programs = await Promise.all(Array.from({ length: 60 }, () => started()));

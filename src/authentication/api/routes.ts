@@ -5,6 +5,7 @@ import { checkContentType } from '../../access/index.ts';
 import type { Core } from '../../core/core.ts';
 import type { RouteAccess } from '../../core/http/access.ts';
 import { answers, noContent } from '../../core/http/answers.ts';
+import { answerInEnvelopes } from './envelope.ts';
 import { findCaller } from './caller.ts';
 import { answerFlow, cancelFlow, restartFlow, startFlowOf, viewFlow } from './flows.ts';
 import { programInputs, restartBody, toFields } from './inputs.ts';
@@ -17,28 +18,32 @@ const tags = ['Authentication'];
 
 /** Register it after everything that brings factors and features: each of them gets its path here. */
 export async function authenticationApi(app: FastifyInstance, { core }: { core: Core }): Promise<void> {
-  await app.register(flows, { prefix: '/api/v1/auth', core });
+  await app.register(flows, { prefix: '/api/v1/auth', core, form: 'problems' });
+  await app.register(flows, { prefix: '/api/v1/auth/compatible', core, form: 'envelopes' });
 }
 
-async function flows(app: FastifyInstance, { core }: { core: Core }): Promise<void> {
+async function flows(app: FastifyInstance, { core, form }: { core: Core; form: 'problems' | 'envelopes' }): Promise<void> {
   letPagesRead(app);
+  if (form === 'envelopes') answerInEnvelopes(app);
+  // The second form is described in docs/authentication-api.md; in the reference each path stands once.
+  const described = <Schema extends { response: object }>(schema: Schema): Schema => (form === 'problems' ? schema : { ...schema, hide: true, response: {} });
   const routes = app.withTypeProvider<ZodTypeProvider>();
 
   routes.post('/flows', {
     onRequest: async (request) => { checkContentType(request); },
-    schema: {
+    schema: described({
       operationId: 'startFlow', summary: 'Start a flow', tags, body: startFlowSchema, response: answers({ 201: flowViewSchema }),
-      description: 'For applications with `oidc.embeddedSignIn`. A confidential one authenticates with the header `Client-Authorization`; a page of a public one is known by its Origin. PKCE with S256, always.' },
+      description: 'For applications with `oidc.embeddedSignIn`. A confidential one authenticates with the header `Client-Authorization`; a page of a public one is known by its Origin. PKCE with S256, always.' }),
     config: { access: application },
   }, async (request, reply) => reply.code(201).send(await startFlowOf(request, reply, request.body)));
 
   routes.get('/flow', {
-    schema: { operationId: 'getFlow', summary: 'See where a flow stands', tags, response: answers({ 200: flowViewSchema }, 410) },
+    schema: described({ operationId: 'getFlow', summary: 'See where a flow stands', tags, response: answers({ 200: flowViewSchema }, 410) }),
     config: { access: holder },
   }, async (request, reply) => viewFlow(await findCaller(request, reply, undefined)));
 
   routes.delete('/flow', {
-    schema: { operationId: 'cancelFlow', summary: 'Give a flow up', tags, response: answers({ 204: noContent }, 410) },
+    schema: described({ operationId: 'cancelFlow', summary: 'Give a flow up', tags, response: answers({ 204: noContent }, 410) }),
     config: { access: holder },
   }, async (request, reply) => {
     await cancelFlow(await findCaller(request, reply, undefined));
@@ -46,13 +51,13 @@ async function flows(app: FastifyInstance, { core }: { core: Core }): Promise<vo
   });
 
   routes.post('/flow/restart', {
-    schema: { operationId: 'restartFlow', summary: 'Begin the same request again', description: 'Also "not you?". The answer is another flow; this one is given up.', tags, body: restartBody, response: answers({ 201: flowViewSchema }) },
+    schema: described({ operationId: 'restartFlow', summary: 'Begin the same request again', description: 'Also "not you?". The answer is another flow; this one is given up.', tags, body: restartBody, response: answers({ 201: flowViewSchema }) }),
     config: { access: holder },
   }, async (request, reply) => reply.code(201).send(await restartFlow(await findCaller(request, reply, request.body))));
 
   for (const input of programInputs(core)) {
     routes.post(`/flow/${input.path}`, {
-      schema: { operationId: input.operationId, summary: input.summary, tags, body: input.body, response: answers({ 200: flowViewSchema }, 410) },
+      schema: described({ operationId: input.operationId, summary: input.summary, tags, body: input.body, response: answers({ 200: flowViewSchema }, 410) }),
       config: { access: holder },
     }, async (request, reply) => {
       const caller = await findCaller(request, reply, request.body);
