@@ -57,7 +57,7 @@ export async function startFlow(context: InstanceContext, start: StartFlow, give
   const session = await findLiveSession(context, start.sessionToken);
   const asksWho = start.request.prompt?.some((prompt) => prompt === 'select_account' || prompt === 'create') ?? false;
   const otherAccount = (start.otherAccount ?? false) || (given.answers?.otherAccount ?? false);
-  const goesOn = session?.browserId === browser.id && !asksWho && !otherAccount && (start.purpose === 'sign_in' || start.purpose === 'step_up');
+  const goesOn = session?.browserId === browser.id && !asksWho && !otherAccount && ['sign_in', 'step_up', 'enrol', 'link'].includes(start.purpose);
   const id = await createFlow(context, {
     channel: start.channel, purpose: start.purpose, browserId: browser.id,
     applicationId: start.applicationId ?? null, originKind: start.origin.kind, originRef: start.origin.ref,
