@@ -42,7 +42,7 @@ export class Flow {
       current = step?.methods?.find((one) => one.method === method.method && one.credentialId === method.credentialId) ?? current;
     }
     const credential = await (this.#isEnrolment ? createPasskey : getPasskey)(current.data);
-    return credential && this.#post(`${method.method}/${this.#isEnrolment ? 'enrol' : 'verify'}`, { [current.fields[0]?.name ?? 'credential']: credential, ...further });
+    return credential && this.#post(`${method.method}/${this.#isEnrolment ? 'enrol' : 'verify'}`, { [current.fields[0]?.name ?? 'credential']: JSON.stringify(credential), ...further });
   }
 
   /** The step `captcha`: work for the computer, nothing for the person. */
