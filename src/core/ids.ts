@@ -7,7 +7,7 @@ import { randomFillSync } from 'node:crypto';
 const alphabet = '0123456789abcdefghjkmnpqrstvwxyz';
 
 export type IdPrefix = 'user' | 'app' | 'ou' | 'group' | 'idp' | 'evnt' | 'sess' | 'flow' | 'brow' | 'chal' | 'secr'
-  | 'rsrc' | 'key' | 'dom' | 'part' | 'setup' | 'post' | 'req' | 'role' | 'batch' | 'field' | 'inv' | 'zone' | 'policy' | 'arole' | 'rdev' | 'reg' | 'recovery' | 'request' | 'change' | 'terms' | 'accept' | 'risk' | 'replay' | 'alist' | 'plan' | 'totp' | 'rcodes' | 'gate' | 'msg' | 'hook' | 'call';
+  | 'rsrc' | 'key' | 'dom' | 'part' | 'setup' | 'post' | 'req' | 'role' | 'batch' | 'field' | 'inv' | 'zone' | 'policy' | 'arole' | 'rdev' | 'reg' | 'recovery' | 'request' | 'change' | 'terms' | 'accept' | 'risk' | 'replay' | 'alist' | 'plan' | 'totp' | 'rcodes' | 'gate' | 'msg' | 'hook' | 'call' | 'passkey';
 
 // Random bytes in stock: one call for each request cost 3 % of a token request. No byte is used twice.
 const stock = Buffer.alloc(4_096);

@@ -2,11 +2,12 @@
 import type { InstanceContext } from '../../tenancy/index.ts';
 import type { CredentialView } from '../types.ts';
 import type { AnyEnrolment } from './enrolment.ts';
+import { webauthnEnrolment } from '../passkeys/enrolment.ts';
 import { recoveryCodesEnrolment } from './recovery-codes.ts';
 import { totpEnrolment } from './totp.ts';
 
 /** In the order in which people see them. */
-export const enrolments: readonly AnyEnrolment[] = [totpEnrolment, recoveryCodesEnrolment];
+export const enrolments: readonly AnyEnrolment[] = [webauthnEnrolment, totpEnrolment, recoveryCodesEnrolment];
 
 export const findEnrolment = (method: string): AnyEnrolment | undefined => enrolments.find((enrolment) => enrolment.method === method);
 

@@ -6,8 +6,9 @@ import { password } from './password.ts';
 import { recoveryCode } from './recovery-code.ts';
 import { otpEmail, otpSms } from './sent-codes.ts';
 import { totp } from './totp.ts';
+import { webauthn } from '../passkeys/factor.ts';
 
-const factors: readonly AnyFactor[] = [password, totp, otpSms, otpEmail, magicLink, recoveryCode];
+const factors: readonly AnyFactor[] = [password, webauthn, totp, otpSms, otpEmail, magicLink, recoveryCode];
 
 const registeredOf = perCore((): AnyFactor[] => []);
 

@@ -3,13 +3,14 @@ import type { MethodView } from '../../authentication/index.ts';
 import type { Drawing, DrawMethod } from '../drawing.ts';
 import { html, type Markup } from '../html.ts';
 import { identitySource } from './identity-source.ts';
+import { passkey } from './passkey.ts';
 import { password } from './password.ts';
 import { plainForm } from './plain-form.ts';
 import { recoveryCode } from './recovery-code.ts';
 import { sentCode } from './sent-code.ts';
 import { totp } from './totp.ts';
 
-const methods: Partial<Record<MethodView['method'], DrawMethod>> = { identity_source: identitySource, password, otp_email: sentCode, otp_sms: sentCode, magic_link: sentCode, totp, recovery_code: recoveryCode };
+const methods: Partial<Record<MethodView['method'], DrawMethod>> = { identity_source: identitySource, password, webauthn: passkey, otp_email: sentCode, otp_sms: sentCode, magic_link: sentCode, totp, recovery_code: recoveryCode };
 
 /** All methods of a step, the first one first in reach. */
 export const drawMethods = (drawing: Drawing, views: readonly MethodView[], remember: { readonly days: number } | undefined): Markup =>

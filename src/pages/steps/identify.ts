@@ -5,7 +5,8 @@ import { drawMethods } from '../methods/index.ts';
 
 export const identify: Draw<'identify'> = (drawing, step) => {
   const { view, text, action, hidden } = drawing;
-  const [field] = step.fields;
+  // Browsers offer passkeys in a field whose autocomplete ends in webauthn (HTML §4.10.18.7).
+  const [field] = step.fields.map((given) => (step.methods.some(({ method }) => method === 'webauthn') ? { ...given, autocomplete: 'username webauthn' } : given));
   const choosing = step.accounts.length > 0;
   const ask = field === undefined ? null : form(action, hidden('identify'), html`
     ${input(field, text.identifier, { autofocus: !choosing && view.notices.length === 0, invalid: view.notices.length > 0, describedBy: describedBy(view) })}

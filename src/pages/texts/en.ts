@@ -2,6 +2,7 @@
 import { registration, registrationDenials, registrationNotices } from './en/registration.ts';
 import { federation, federationDenials, federationNotices } from './en/federation.ts';
 import { codes, codeNotices } from './en/codes.ts';
+import { passkeyNotices, passkeys } from './en/passkeys.ts';
 import { risk, riskDenials, riskNotices } from './en/risk.ts';
 import { selfService, selfServiceNotices } from './en/self-service.ts';
 import { secondFactor as secondFactorTexts, secondFactorDenials } from './en/second-factor.ts';
@@ -122,12 +123,14 @@ export const en = {
   problemTitle: 'Please check',
   ...risk,
   ...codes,
+  ...passkeys,
   ...federation,
   ...registration,
   notices: {
     ...registrationNotices,
     ...riskNotices,
     ...codeNotices,
+    ...passkeyNotices,
     ...federationNotices,
     ...selfServiceNotices,
     'Operation.Failure.Credential.Invalid': 'We could not sign you in with these details. Check your name and password and try again.',

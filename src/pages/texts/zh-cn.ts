@@ -4,6 +4,7 @@ import type { Texts } from './en.ts';
 
 import { federation, federationDenials, federationNotices } from './zh-cn/federation.ts';
 import { codes, codeNotices } from './zh-cn/codes.ts';
+import { passkeyNotices, passkeys } from './zh-cn/passkeys.ts';
 import { risk, riskDenials, riskNotices } from './zh-cn/risk.ts';
 import { selfService, selfServiceNotices } from './zh-cn/self-service.ts';
 import { secondFactor as secondFactorTexts, secondFactorDenials } from './zh-cn/second-factor.ts';
@@ -124,12 +125,14 @@ export const zhCn: Texts = {
   problemTitle: '请检查',
   ...risk,
   ...codes,
+  ...passkeys,
   ...federation,
   ...registration,
   notices: {
     ...registrationNotices,
     ...riskNotices,
     ...codeNotices,
+    ...passkeyNotices,
     ...federationNotices,
     ...selfServiceNotices,
     'Operation.Failure.Credential.Invalid': '无法使用这些信息登录。请检查用户名和密码后重试。',
