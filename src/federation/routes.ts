@@ -2,7 +2,7 @@
 import type { FastifyInstance } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { rejectActingOnHigher } from '../access/index.ts';
-import { registerFactor, registerFlowFeature } from '../authentication/index.ts';
+import { registerFactor, registerFlowFeature, registerLinkedAccounts } from '../authentication/index.ts';
 import type { Core } from '../core/core.ts';
 import type { RouteAccess } from '../core/http/access.ts';
 import { answers, noContent } from '../core/http/answers.ts';
@@ -28,6 +28,7 @@ export async function federation(app: FastifyInstance, { core }: { core: Core })
   registerProofKinds(core, ...federationProofKinds);
   registerFactor(core, identitySourceFactor);
   registerFlowFeature(core, federationFeature);
+  registerLinkedAccounts(core, ownLinks);
   core.jobs.schedule('federation.purge', '*/10 * * * *', () => purgeTrips(core));
   await app.register(logoRoutes, { access: manage });
   await app.register(sources, { prefix: '/api/v1/identity-sources' });

@@ -144,7 +144,7 @@ describe('the first time', () => {
     expect(await linksOf(person.user.id)).toMatchObject([{ subject: 'sub:matched-1' }]);
   });
 
-  it('50 answers of one new person at once make one account', async () => {
+  it('several answers of one new person at once make one account', async () => {
     const browsers = Array.from({ length: 8 }, newBrowser);
     desk.claims = { sub: 'racer' };
     const ways = await Promise.all(browsers.map(async (browser) => yes(await go(browser, await begin(browser)))));
@@ -398,7 +398,7 @@ describe('a door like any other', () => {
 
 describe('a page of one’s own', () => {
   it('gets the address, and the code that the source led back with opens this flow alone', async () => {
-    const own = await createClient(context, { oidc: { redirectUris: ['https://app.example.com/callback'], embeddedSignIn: { enabled: true, origins: [ownOrigin] } } });
+    const own = await createClient(context, { oidc: { redirectUris: ['https://app.example.com/callback'], embeddedSignIn: { enabled: true, allowedOrigins: [ownOrigin] } } });
     const program = new ApiProgram(context.instance.issuer, own);
     const other = new ApiProgram(context.instance.issuer, own);
     expect((await program.start({ redirectUri: 'https://app.example.com/callback' })).status).toBe(201);

@@ -154,6 +154,11 @@ describe.each(openIdVendors)('attack: fed.upstream-token, $kind', (vendor) => {
     expect(bench.desk.asked.filter(({ path }) => path.endsWith('/token'))).toEqual([]);
   });
 
+  it.runIf(vendor.kind === 'oidc')('the profile of somebody else (OpenID Connect Core §5.3.2)', async () => {
+    bench.desk.profile = { sub: 'somebody-else' };
+    expect((await failureOf(bench.trip())).check).toBe('id_token');
+  });
+
   it.runIf(vendor.kind === 'oidc')('attack: fed.state-nonce: the answer of another provider (RFC 9207)', async () => {
     for (const iss of ['https://other.example', undefined]) expect((await failureOf(bench.trip({ parameters: { iss } }))).check).toBe('id_token');
     expect(bench.desk.asked.filter(({ path }) => path.endsWith('/token'))).toEqual([]);

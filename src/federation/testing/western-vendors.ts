@@ -54,7 +54,7 @@ const openId = (shape: Shape): Vendor => ({
         if (!grant) return { status: 400, body: { error: 'invalid_grant', error_description: 'Bad Request' } };
         return { body: { access_token: 'OT', token_type: 'Bearer', expires_in: 3599, scope: 'openid', id_token: await idToken(desk, shape, grant) } };
       }
-      case '/userinfo': return { body: { sub: 'person-1', email: 'pat@example.com', email_verified: true, ...desk.profile } };
+      case '/userinfo': return { body: { sub: desk.claims['sub'] ?? 'person-1', email: 'pat@example.com', email_verified: true, ...desk.profile } };
       default: return notFound;
     }
   },
