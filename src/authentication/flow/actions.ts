@@ -13,7 +13,7 @@ import { preparePasswordFor } from '../passwords.ts';
 import { mergeProofs, writeProofs } from '../proofs.ts';
 import { countAttempt } from '../risk/counters.ts';
 import { identifierHash } from '../throttles.ts';
-import type { Notice } from '../types.ts';
+import type { Notice, Proof } from '../types.ts';
 import { accepted, type Action, type ActionResult, givenBack, type Input, isAt, noticeOf, nothing, orGiveBack, page, pendingWith, refuse, refused, writeNotice } from './action.ts';
 import type { Decision } from './decide.ts';
 import type { Facts } from './facts.ts';
@@ -147,9 +147,12 @@ async function enrol(context: InstanceContext, { situation: { flow, facts }, dec
   if (isRefusal(result)) return recordRefusal(context, flow, busyToken, method, result);
   return accepted(await release(context, flow, busyToken, {
     ...givenBack, version: { increment: 1 }, notice: nothing,
-    proofs: writeProofs(mergeProofs(flow.proofs, [result.proof])),
+    proofs: writeProofs(mergeProofs(flow.proofs, [facts.recovery.passkeyOnly ? asSignIn(result.proof) : result.proof])),
     sealedPending: pendingWith(context, flow, { credentials: [...flow.pending.credentials ?? [], { method, credential: result.credential }] }) }));
 }
+
+/** A passkey that takes the place of the lost one was just used: that is one factor, as a new password is. */
+const asSignIn = (proof: Proof): Proof => (proof.method === 'webauthn' ? { ...proof, use: 'sign_in', categories: ['possession'], phishingResistant: false } : proof);
 
 const isFactorStep = (decision: Decision): decision is { kind: 'step'; step: FactorStep } => isAt(decision, 'identify', 'first_factor', 'second_factor');
 

@@ -41,7 +41,7 @@ const secondFactors: fc.Arbitrary<Facts['secondFactor']> = fc.record({
 
 const waiting = {
   registration: fc.record({ address: fc.constantFrom(undefined, { channel: 'email' as const, authenticator: 'one' }), needsApproval: fc.boolean() }),
-  recovery: fc.record({ isVoid: fc.boolean(), passkeyOnly: fc.boolean(), isWaiting: fc.boolean(), newPasskeyMade: fc.boolean(), secondFactorWaived: fc.boolean() }),
+  recovery: fc.record({ isVoid: fc.boolean(), passkeyOnly: fc.boolean(), wait: fc.constantFrom('none' as const, 'not begun' as const, 'running' as const), newPasskeyMade: fc.boolean(), secondFactorWaived: fc.boolean() }),
   profile: fc.record({ missing: fc.subarray(['displayName', 'email']), unproven: fc.constantFrom(undefined, 'email' as const, 'sms' as const) }),
   terms: fc.record({ missing: fc.subarray([{ documentId: 'terms_1', number: 1 }]) }),
 };
@@ -134,7 +134,7 @@ describe('the next step of a flow', () => {
 const proven = (proof: Partial<Proof> = {}): Proof => ({
   method: 'password', authenticator: 'password', categories: ['knowledge'], amr: ['pwd'], phishingResistant: false, provenAt: ago(5), use: 'sign_in', ...proof });
 const signedIn: Facts = {
-  registration: { address: undefined, needsApproval: false }, recovery: { isVoid: false, passkeyOnly: false, isWaiting: false, newPasskeyMade: false, secondFactorWaived: false }, profile: { missing: [], unproven: undefined }, terms: { missing: [] },
+  registration: { address: undefined, needsApproval: false }, recovery: { isVoid: false, passkeyOnly: false, wait: 'none', newPasskeyMade: false, secondFactorWaived: false }, profile: { missing: [], unproven: undefined }, terms: { missing: [] },
   flowId: 'flow_1', channel: 'browser', newUser: false, purpose: 'sign_in', now, browserId: 'brow_1', identifier: 'alice', user: { id: 'user_1', username: 'alice', state: 'usable' },
   proofs: [proven()], session: undefined, application: { enabled: true, assigned: true, openFromHere: true }, passwordChange: undefined, newPasswordChosen: false, consent: undefined, allowed: false,
   hooks: { entry: undefined, profile: undefined, denied: false, secondFactor: false },
@@ -206,8 +206,10 @@ describe('what a flow requires', () => {
     ['the present password before another is chosen', { proofs: [], session: { id: 's', proofs: [proven()] }, passwordChange: 'required' }, {}, { kind: 'step', step: 'first_factor' }],
     ['the address of a registration', { purpose: 'register', user: undefined, proofs: [] }, {}, { kind: 'step', step: 'register' }],
     ['that it is proven', { purpose: 'register', user: undefined, newUser: true, proofs: [], registration: { address: { channel: 'email', authenticator: 'mailbox/1' }, needsApproval: false } }, {}, { kind: 'step', step: 'verify_email' }],
-    ['no session of a recovery that was overtaken', { purpose: 'recover', proofs: [proven({ use: 'recovery' })], recovery: { isVoid: true, passkeyOnly: false, isWaiting: false, newPasskeyMade: false, secondFactorWaived: false } }, {}, { kind: 'denied', reason: 'recovery_void', error: 'access_denied' }],
-    ['that time passes where a passkey was all there was', { purpose: 'recover', proofs: [proven({ use: 'recovery' })], recovery: { isVoid: false, passkeyOnly: true, isWaiting: true, newPasskeyMade: false, secondFactorWaived: false } }, {}, { kind: 'denied', reason: 'recovery_waiting', error: 'access_denied' }],
+    ['no session of a recovery that was overtaken', { purpose: 'recover', proofs: [proven({ use: 'recovery' })], recovery: { isVoid: true, passkeyOnly: false, wait: 'none', newPasskeyMade: false, secondFactorWaived: false } }, {}, { kind: 'denied', reason: 'recovery_void', error: 'access_denied' }],
+    ['that the time begins', { purpose: 'recover', proofs: [proven({ use: 'recovery' })], recovery: { isVoid: false, passkeyOnly: true, wait: 'not begun', newPasskeyMade: false, secondFactorWaived: false } }, {}, { kind: 'effect', effect: 'recovery.wait' }],
+    ['a passkey once it has passed', { purpose: 'recover', proofs: [proven({ use: 'recovery' })], recovery: { isVoid: false, passkeyOnly: true, wait: 'none', newPasskeyMade: false, secondFactorWaived: false } }, {}, { kind: 'step', step: 'enrol_factor' }],
+    ['that time passes where a passkey was all there was', { purpose: 'recover', proofs: [proven({ use: 'recovery' })], recovery: { isVoid: false, passkeyOnly: true, wait: 'running', newPasskeyMade: false, secondFactorWaived: false } }, {}, { kind: 'denied', reason: 'recovery_waiting', error: 'access_denied' }],
     ['an address that the instance wants proven', { profile: { missing: [], unproven: 'email' } }, {}, { kind: 'step', step: 'verify_email' }],
     ['fields that are missing', { profile: { missing: ['displayName'], unproven: undefined } }, {}, { kind: 'step', step: 'complete_profile' }],
     ['terms that are new', { terms: { missing: [{ documentId: 'terms_1', number: 2 }] } }, {}, { kind: 'step', step: 'accept_terms' }],

@@ -76,5 +76,5 @@ export function isCovered(asked: { scopes: readonly string[]; claims: readonly s
 
 /** The order in which people meet them. Account state comes before anything that could change the account. */
 export const requirements: readonly Requirement[] = [
-  door, outsideIdentity, register, recover, identify, firstFactor, accountState, application, riskRequirement, hookRequirement, secondFactor, freshFactor, outsideLink, changePassword, enrolFactor, recoverPasskey, verifyAddress, completeProfile, profileHookRequirement, acceptTerms, consent,
+  door, outsideIdentity, register, recover, identify, firstFactor, accountState, application, riskRequirement, hookRequirement, secondFactor, freshFactor, outsideLink, recoverPasskey, changePassword, enrolFactor, verifyAddress, completeProfile, profileHookRequirement, acceptTerms, consent,
 ];

@@ -7,14 +7,14 @@ import type { User } from '../../directory/index.ts';
 import { append } from '../../events/index.ts';
 import { sendNotification } from '../../notifications/index.ts';
 import type { InstanceContext } from '../../tenancy/index.ts';
-import { enrolments, findEnrolment, listCredentials } from '../enrolments/index.ts';
+import { findEnrolment, listCredentials } from '../enrolments/index.ts';
 import { isRefusal } from '../factors/factor.ts';
 import { accepted, type Action, givenBack, isAt, noticeOf, nothing, orGiveBack, page, pendingFor, refuse, refused, writeNotice } from '../flow/action.ts';
 import { switchPurpose } from '../flow/another-purpose.ts';
 import { countedProofs, type Facts, type Policy } from '../flow/facts.ts';
 import type { FlowFeature } from '../flow/feature.ts';
 import { advance, type FlowState, type Pending, release, reserve, sealIdentifier } from '../flow/store.ts';
-import { denied, met, type Requirement, unmet } from '../flow/verdicts.ts';
+import { denied, effect, met, type Requirement, unmet } from '../flow/verdicts.ts';
 import { addressProof } from '../profile/address-codes.ts';
 import { mergeProofs, writeProofs } from '../proofs.ts';
 import { endAllOfUser, revokeAllOfUser } from '../sessions.ts';
@@ -28,10 +28,10 @@ export interface RecoveryFacts {
   readonly isVoid: boolean;
   /** A passkey was the only way in: a new one is made instead of a password … */
   readonly passkeyOnly: boolean;
-  /** … once this has passed. */
-  readonly isWaiting: boolean;
+  /** … once a time has passed. */
+  readonly wait: 'none' | 'not begun' | 'running';
   readonly newPasskeyMade: boolean;
-  /** An administrator vouched for who lost the second factor. */
+  /** An administrator vouched for who lost the second factor, or the passkey that was lost is the only one. */
   readonly secondFactorWaived: boolean;
 }
 
@@ -54,11 +54,12 @@ export const recoverPasskey: Requirement = {
   name: 'recover_passkey',
   check(facts: Facts) {
     if (facts.purpose !== 'recover' || !facts.recovery.passkeyOnly || facts.recovery.newPasskeyMade) return met;
-    return facts.recovery.isWaiting ? denied('recovery_waiting') : unmet('enrol_factor');
+    if (facts.recovery.wait === 'not begun') return effect('recovery.wait');
+    return facts.recovery.wait === 'running' ? denied('recovery_waiting') : unmet('enrol_factor');
   },
 };
 
-const none: RecoveryFacts = { isVoid: false, passkeyOnly: false, isWaiting: false, newPasskeyMade: false, secondFactorWaived: false };
+const none: RecoveryFacts = { isVoid: false, passkeyOnly: false, wait: 'none', newPasskeyMade: false, secondFactorWaived: false };
 
 export const recovery: FlowFeature<'recovery'> = {
   name: 'recovery',
@@ -66,11 +67,11 @@ export const recovery: FlowFeature<'recovery'> = {
   async load(context, { flow, user, proofs }) {
     if (flow.purpose !== 'recover' || !user || !proofs.some(({ use }) => use === 'recovery')) return none;
     const { recoveryId } = recoveryOf(flow.pending);
-    const [isValid, onlyPasskey, approval, wait] = await Promise.all([
-      recoveryId === undefined ? false : isRecoveryValid(context, recoveryId, user), hasOnlyPasskeys(context, user.id), findOpenRequest(context, user.id, 'second_factor'), findOpenRequest(context, user.id, 'passkey')]);
+    const [isValid, passkeys, approval, wait] = await Promise.all([
+      recoveryId === undefined ? false : isRecoveryValid(context, recoveryId, user), passkeysInstead(context, user.id), findOpenRequest(context, user.id, 'second_factor'), findOpenRequest(context, user.id, 'passkey')]);
     return {
-      isVoid: !isValid, passkeyOnly: onlyPasskey, secondFactorWaived: approval?.state === 'approved',
-      isWaiting: onlyPasskey && (wait?.availableAt == null || wait.availableAt > context.now()),
+      isVoid: !isValid, passkeyOnly: passkeys !== undefined, secondFactorWaived: approval?.state === 'approved' || passkeys === 'nothing else',
+      wait: passkeys === undefined || (wait?.availableAt && wait.availableAt <= context.now()) ? 'none' : wait ? 'running' : 'not begun',
       newPasskeyMade: flow.pending.credentials?.some(({ method }) => method === 'webauthn') ?? false };
   },
 
@@ -84,6 +85,14 @@ export const recovery: FlowFeature<'recovery'> = {
         fields: sent
           ? [{ name: 'code', type: 'text', required: true, autocomplete: 'one-time-code', inputMode: 'numeric', maxLength: 12 }]
           : [{ name: 'identifier', type: 'text', required: true, autocomplete: 'username', maxLength: 255, ...(flow.identifier !== undefined && { value: flow.identifier }) }] };
+    },
+  },
+
+  effects: {
+    /** Once a proof was given: before, anybody could begin it. */
+    async 'recovery.wait'(context, { user }) {
+      if (user) await beginWait(context, user);
+      return true;
     },
   },
 
@@ -121,8 +130,8 @@ export const recovery: FlowFeature<'recovery'> = {
     if (flow.purpose !== 'recover' || !user) return;
     const { recoveryId, channel = 'email' } = recoveryOf(flow.pending);
     if (recoveryId === undefined || !await consumeRecovery(tx, recoveryId)) throw recoveryOvertaken();
-    const waived = facts.recovery.secondFactorWaived;
-    if (waived) await removeSecondFactors(tx, userId);
+    const waived = facts.recovery.secondFactorWaived && !facts.recovery.passkeyOnly;
+    if (waived) await removeSecondFactors(tx, userId, flow.createdAt);
     await useRequests(tx, userId, ['second_factor', 'passkey']);
     await endWhatWasOpen(tx, flow, userId);
     await append(tx, accountRecovered(userId, { flowId: flow.id, channel, secondFactorWaived: waived }));
@@ -143,7 +152,6 @@ async function takeCode(context: InstanceContext, { situation: { flow }, decisio
     await release(context, flow, busyToken, { notice: writeNotice(noticeOf(result)), ...(result.unchecked && givenBack) });
     return flow.attemptsLeft <= 1 && !result.unchecked ? { kind: 'used up' } : refused;
   }
-  if (await hasOnlyPasskeys(context, result.userId)) await beginWait(context, result.userId);
   return accepted(await release(context, flow, busyToken, {
     ...givenBack, version: { increment: 1 }, userId: result.userId, notice: nothing,
     proofs: writeProofs(mergeProofs(flow.proofs, [await recoveryProof(context, result.userId, channel)])),
@@ -156,20 +164,29 @@ export async function recoveryProof(context: InstanceContext, userId: string, ch
   return addressProof(context, { channel, value: value ?? '' }, 'recovery');
 }
 
-/** No password, and passkeys: whoever has the mailbox must not be in at once. */
-async function hasOnlyPasskeys(context: InstanceContext, userId: string): Promise<boolean> {
-  if (findEnrolment('webauthn') === undefined || await context.db.password.count({ where: { userId } }) > 0) return false;
-  return (await findEnrolment('webauthn')?.list(context, userId))?.length !== 0;
+/** No password, but passkeys: whoever has the mailbox must not be in at once. Another second factor that is there is asked for. */
+async function passkeysInstead(context: InstanceContext, userId: string): Promise<'nothing else' | 'and more' | undefined> {
+  if (await context.db.password.count({ where: { userId } }) > 0) return undefined;
+  const methods = (await listCredentials(context, userId)).map(({ method }) => method);
+  if (!methods.includes('webauthn')) return undefined;
+  return methods.every((method) => method === 'webauthn') ? 'nothing else' : 'and more';
 }
 
-/** Once for each request; the owner is told, and stops it by signing in with the passkey. */
-export async function beginWait(context: InstanceContext, userId: string): Promise<void> {
-  if (await findOpenRequest(context, userId, 'passkey')) return;
-  await makeRequest(context, userId, 'passkey');
+/** The owner is told, and stops it by signing in with the passkey. */
+async function beginWait(context: InstanceContext, user: User): Promise<void> {
+  await context.transaction(async (tx) => {
+    if (await findOpenRequest(tx, user.id, 'passkey')) return;
+    const { availableAt } = await makeRequest(tx, user.id, 'passkey');
+    const address = recoveryAddress(user, 'email');
+    if (address) await sendNotification(tx, { template: 'recovery_waits', channel: 'email', to: address.value, locale: user.locale, whenLimited: 'drop', variables: { displayName: user.displayName, time: timeText(availableAt ?? tx.now()) } });
+  });
 }
 
-async function removeSecondFactors(tx: InstanceContext, userId: string): Promise<void> {
-  for (const { id, method } of await listCredentials(tx, userId)) if (method !== 'webauthn' || enrolments.length > 0) await findEnrolment(method)?.remove(tx, userId, id);
+const timeText = (time: Date) => `${time.toISOString().slice(0, 16).replace('T', ' ')} UTC`;
+
+/** What was lost would be asked for again at the next sign-in. What was made in this flow stays. */
+async function removeSecondFactors(tx: InstanceContext, userId: string, before: Date): Promise<void> {
+  for (const { id, method, createdAt } of await listCredentials(tx, userId)) if (createdAt < before) await findEnrolment(method)?.remove(tx, userId, id);
 }
 
 /** All sessions but the one that was just made, all that applications were granted, and all remembered devices. */
@@ -184,5 +201,5 @@ async function tellOwner(tx: InstanceContext, user: User, channel: 'email' | 'sm
   const address = recoveryAddress(user, 'email');
   if (!address) return;
   await sendNotification(tx, { template: 'account_recovered', channel: 'email', to: address.value, locale: user.locale, whenLimited: 'drop', variables: {
-    displayName: user.displayName, time: tx.now().toISOString().slice(0, 16).replace('T', ' ') + ' UTC', address: tx.address ?? '', device: (tx.userAgent ?? channel).slice(0, 200) } });
+    displayName: user.displayName, time: timeText(tx.now()), address: tx.address ?? '', device: (tx.userAgent ?? channel).slice(0, 200) } });
 }

@@ -5,6 +5,7 @@ import { findLiveSession } from '../live-sessions.ts';
 import { preparePasswordFor, storePassword } from '../passwords.ts';
 import { lastCode, lastMail, mails } from '../testing/mailbox.ts';
 import { hasFinished, rightPassword, type Setting, startSetting, TestBrowser } from '../testing/sign-in.ts';
+import { decideRequest, listRequests } from './requests.ts';
 import { openRecoveryLink, recoveryOrigin } from './links.ts';
 import { registerFlowOrigin } from '../flow/origins.ts';
 
@@ -232,7 +233,7 @@ describe('attack: flow.reset-lifecycle', () => {
     await ask('parallel');
     const url = await linkTo(email);
     const opened = await Promise.all(Array.from({ length: 5 }, () => open(url)));
-    const answers = await Promise.allSettled(opened.map((one, index) => one?.browser.post(one.flowId, 'change_password', { newPassword: `${newPassword} ${index}` })));
+    const answers = await Promise.allSettled(opened.map(async (one, index) => one?.browser.post(one.flowId, 'change_password', { newPassword: `${newPassword} ${index}` })));
     expect(answers).toHaveLength(5);
     expect(await setting.context.db.event.count({ where: { type: 'account.recovered', subjectId: id } })).toBe(1);
     expect(await setting.context.db.session.count({ where: { userId: id, endedAt: null } })).toBe(1);
@@ -250,5 +251,62 @@ describe('attack: flow.reset-lifecycle', () => {
     expect(await canSignIn('parallel', `${newPassword} again`)).toBe(false);
     expect(hasFinished(await browser.post(flowId, 'continue'))).toBe(true);
     expect(await canSignIn('parallel', `${newPassword} again`)).toBe(true);
+  });
+});
+
+describe('an account that has nothing but a passkey', () => {
+  it('gets a new one only after a time, in which its owner hears of it and can stop it', async () => {
+    const { context } = setting;
+    const user = await createUser(context, { username: 'keyholder', email: 'keyholder@example.com' }, { emailVerified: true });
+    await context.db.passkey.create({ data: { id: 'passkey_1', userId: user.id, rpId: 'localhost', credentialId: 'AAAA', publicKey: Buffer.from('x'), aaguid: '00000000-0000-0000-0000-000000000000', name: 'Key', transports: [], backupEligible: false, backedUp: false } });
+    const first = await ask('keyholder');
+    await first.browser.post(first.flowId, 'verify_recovery', { code: await lastCode(context, user.email ?? '') });
+    expect(await first.browser.see(first.flowId)).toMatchObject({ status: 'denied', denial: 'recovery_waiting' });
+    expect((await lastMail(context, user.email ?? '')).template).toBe('recovery_waits');
+    expect(await listRequests(context, { limit: 10, userId: user.id })).toMatchObject({ items: [{ kind: 'passkey', state: 'pending' }] });
+
+    // Asked again before: not a minute earlier, and no second mail.
+    setting.pass(3_600);
+    const second = await ask('keyholder');
+    await second.browser.post(second.flowId, 'verify_recovery', { code: await lastCode(context, user.email ?? '') });
+    expect(await second.browser.see(second.flowId)).toMatchObject({ denial: 'recovery_waiting' });
+    setting.pass(23 * 3_600);
+    const third = await ask('keyholder');
+    await third.browser.post(third.flowId, 'verify_recovery', { code: await lastCode(context, user.email ?? '') });
+    const view = await third.browser.see(third.flowId);
+    expect(view).toMatchObject({ step: { name: 'enrol_factor', methods: [{ method: 'webauthn' }] } });
+    expect(view.actions).not.toContain('skip');
+    expect((await mails(context)).filter(({ to, template }) => to === user.email && template === 'recovery_waits')).toHaveLength(1);
+
+    const { items } = await listRequests(context, { limit: 10, userId: user.id });
+    await expect(decideRequest(context, items[0]?.id ?? '', 'approved')).rejects.toMatchObject({ status: 409 });
+    await decideRequest(context, items[0]?.id ?? '', 'refused');
+    expect((await third.browser.see(third.flowId)).step?.name).not.toBe('enrol_factor');
+    setting.pass(-24 * 3_600);
+  });
+});
+
+describe('who has lost the second factor, too', () => {
+  it('is still asked for it, and goes on without only when an administrator agrees', async () => {
+    const { context } = setting;
+    const { id, email } = await person('lost-all');
+    await context.db.totpCredential.create({ data: { id: 'cred_lost', userId: id, name: 'Phone', sealedSecret: 'sealed', lastStep: 0, createdAt: new Date(Date.now() - 60_000) } });
+    const { browser, flowId } = await ask('lost-all');
+    await browser.post(flowId, 'verify_recovery', { code: await lastCode(context, email) });
+    expect(await browser.see(flowId)).toMatchObject({ step: { name: 'second_factor' }, actions: expect.arrayContaining(['ask_approver']) as string[] });
+    await browser.post(flowId, 'change_password', { newPassword });
+    expect((await browser.see(flowId)).step?.name).toBe('second_factor');
+    await browser.post(flowId, 'ask_approver');
+    await browser.post(flowId, 'ask_approver');
+    const { items } = await listRequests(context, { limit: 10, state: 'pending', userId: id });
+    expect(items).toMatchObject([{ kind: 'second_factor' }]);
+    expect((await browser.see(flowId)).step?.name).toBe('second_factor');
+    await decideRequest(context, items[0]?.id ?? '', 'approved');
+    expect((await browser.see(flowId)).step?.name).toBe('change_password');
+    expect(hasFinished(await browser.post(flowId, 'change_password', { newPassword }))).toBe(true);
+    // What was lost is gone, the approval is used, and the next recovery asks again.
+    expect(await context.db.totpCredential.count({ where: { userId: id } })).toBe(0);
+    expect(await listRequests(context, { limit: 10, userId: id })).toMatchObject({ items: [{ state: 'used' }] });
+    await expect(decideRequest(context, items[0]?.id ?? '', 'approved')).rejects.toMatchObject({ status: 409 });
   });
 });

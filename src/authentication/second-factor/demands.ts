@@ -11,7 +11,8 @@ export interface Demand { readonly rule: SecondFactorRule; readonly from: 'insta
 
 export function demandsOf(facts: Facts, { access }: Pick<Policy, 'access'>): Demand[] {
   const { mode, rule, enrolled } = facts.secondFactor;
-  const instanceAsks = mode === 'required' || (mode === 'optional' && enrolled.some((method) => rule.methods.includes(method)));
+  // What an administrator agreed is lost asks for nothing more.
+  const instanceAsks = mode === 'required' || (mode === 'optional' && !facts.recovery.secondFactorWaived && enrolled.some((method) => rule.methods.includes(method)));
   return [
     ...(access.decision === 'second_factor' && access.secondFactor ? [{ rule: access.secondFactor, from: 'policy' as const }] : []),
     ...(demandsSecondFactor(facts) || hookDemandsSecondFactor(facts) || (mode === 'adaptive' && isRisky(facts)) ? [{ rule, from: 'risk' as const }] : []),

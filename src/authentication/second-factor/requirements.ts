@@ -61,6 +61,7 @@ export const enrolFactor: Requirement = {
 /** What has to be set up, and why; undefined: nothing. */
 export function enrolmentOf(facts: Facts, policy: Policy): { reason: 'required' | 'chosen' | 'recovery_codes'; methods: readonly string[] } | undefined {
   const { secondFactor: { task, enrolling, enrolable, hasRecoveryCodes, codesDeclined } } = facts;
+  if (facts.purpose === 'recover' && facts.recovery.passkeyOnly && !facts.recovery.newPasskeyMade) return { reason: 'required', methods: ['webauthn'] };
   if (task?.kind === 'enrol' && !enrolling.includes(task.method)) return { reason: 'chosen', methods: [task.method] };
   const demand = demandsOf(facts, policy).find((each) => !isMet(facts, policy, each) && waysTo(facts, each).length === 0 && !isPutOff(facts, each));
   if (demand) return { reason: 'required', methods: enrolable.filter((method) => isEnrolable(method, demand.rule)) };
@@ -73,6 +74,7 @@ export function enrolmentOf(facts: Facts, policy: Policy): { reason: 'required' 
 export function canSkip(facts: Facts, policy: Policy): boolean {
   const enrolment = enrolmentOf(facts, policy);
   if (enrolment?.reason === 'recovery_codes') return true;
+  if (facts.recovery.passkeyOnly) return false;
   const { graceEndsAt } = facts.secondFactor;
   if (enrolment?.reason !== 'required' || graceEndsAt === undefined || graceEndsAt <= facts.now) return false;
   // A policy or the risk cannot be put off: only where nothing but the instance asks.

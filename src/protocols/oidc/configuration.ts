@@ -14,7 +14,7 @@ import { createModelAdapter } from './models.ts';
 import { mutualTls } from './mutual-tls.ts';
 import { renderDeviceDone, renderError, renderUserCodeConfirm, renderUserCodeInput } from './pages.ts';
 import { pairwiseSubject } from './pairwise.ts';
-import { createPolicy, prompts } from './policy.ts';
+import { createPolicy, promptValues } from './policy.ts';
 import { createClientAdapter, registration } from './registration.ts';
 import { contextOf } from './request-context.ts';
 import { defaultResource, getResourceServerInfo, useGrantedResource } from './resources.ts';
@@ -62,7 +62,7 @@ export function createConfiguration(instance: InstanceContext, keys: KeySet): Co
       long: { ...cookies, path: '/' } as NonNullable<Configuration['cookies']>['long'],
       short: cookies,
     },
-    discovery: { prompt_values_supported: ['none', ...prompts], ui_locales_supported: ['en', 'zh-CN'], service_documentation: `${core.config.publicUrl}/docs` },
+    discovery: { prompt_values_supported: promptValues(instance), ui_locales_supported: ['en', 'zh-CN'], service_documentation: `${core.config.publicUrl}/docs` },
     expiresWithSession: async (_ctx, source) => !(source as { scopes: Set<string> }).scopes.has('offline_access'),
     extraTokenClaims: (ctx, token) => extraTokenClaims(ctx, token as Parameters<typeof extraTokenClaims>[1]),
     features: {

@@ -2,7 +2,7 @@
 import type Provider from 'oidc-provider';
 import type { InteractionResults, KoaContextWithOIDC } from 'oidc-provider';
 import type { Core } from '../../core/core.ts';
-import { type FlowOrigin, type FlowReference, type FlowRequest, type Outcome, readBrowserCookies, registerFlowOrigin, startFlow } from '../../authentication/index.ts';
+import { type FlowOrigin, type FlowReference, type FlowRequest, type Outcome, type Purpose, readBrowserCookies, registerFlowOrigin, startFlow } from '../../authentication/index.ts';
 import type { InstanceContext } from '../../tenancy/index.ts';
 import { requestApplication } from './clients.ts';
 import { requestedBy } from './consents.ts';
@@ -18,7 +18,7 @@ export async function interactionUrl(ctx: KoaContextWithOIDC, interaction: Inter
   const device = interaction.deviceCode !== undefined;
   const started = await startFlow(context, {
     channel: 'browser',
-    purpose: isStepUp(interaction) ? 'step_up' : 'sign_in',
+    purpose: purposeOf(context, interaction),
     origin: { kind: device ? 'device' : 'oidc', ref: interaction.uid },
     applicationId: requestApplication(ctx).id,
     request: flowRequest(ctx),
@@ -28,6 +28,11 @@ export async function interactionUrl(ctx: KoaContextWithOIDC, interaction: Inter
   });
   for (const cookie of started.setCookies) ctx.append('Set-Cookie', cookie);
   return started.url;
+}
+
+function purposeOf(context: InstanceContext, interaction: Interaction): Purpose {
+  if (isStepUp(interaction)) return 'step_up';
+  return interaction.prompt.name === 'create' && context.instance.settings.registration.enabled ? 'register' : 'sign_in';
 }
 
 /** The request names its subject (OpenID Connect Core §3.1.2.1, §5.5.1), and that is not who is signed in here. */

@@ -4,6 +4,7 @@
  */
 import type { interactionPolicy as Policy, KoaContextWithOIDC } from 'oidc-provider';
 import { satisfies } from '../../authentication/index.ts';
+import type { InstanceContext } from '../../tenancy/index.ts';
 import { requestApplication } from './clients.ts';
 import { errors, interactionPolicy } from './library.ts';
 import { pairwiseSubject } from './pairwise.ts';
@@ -12,12 +13,15 @@ import { sessionViewOf } from './session-adapter.ts';
 
 const { Check, Prompt, base } = interactionPolicy;
 
-/** Prompt values beside `none`; registration (`create`) comes with its flow. */
-export const prompts = ['login', 'consent', 'select_account'] as const;
+const prompts = ['login', 'consent', 'select_account'] as const;
+
+/** For discovery. `create` (Initiating User Registration via OpenID Connect 1.0) where people can register; elsewhere it leads to the sign-in page. */
+export const promptValues = ({ instance: { settings } }: InstanceContext): string[] => ['none', ...prompts, ...(settings.registration.enabled ? ['create'] : [])];
 
 export function createPolicy(): Policy.DefaultPolicy {
   const policy = base();
   policy.add(new Prompt({ name: 'select_account', requestable: true }), 0);
+  policy.add(new Prompt({ name: 'create', requestable: true }), 0);
 
   const login = policy.get('login');
   const consent = policy.get('consent');
