@@ -6,6 +6,7 @@ import { isAssigned } from './assignments.ts';
 import { isAtLeast, wantedLevel } from './levels.ts';
 import { meetsInstance, meetsPolicy } from './second-factor/sessions.ts';
 import type { Satisfaction, SessionRequirement, SessionView } from './types.ts';
+import { findMissingTerms } from './terms/acceptances.ts';
 
 /** The user's own state is part of finding the session (live-sessions.ts). */
 export async function satisfies(context: InstanceContext, session: SessionView, requirement: SessionRequirement): Promise<Satisfaction> {
@@ -17,6 +18,7 @@ export async function satisfies(context: InstanceContext, session: SessionView, 
   if (!session.proofs.some((proof) => proof.use === 'sign_in')) return no('account');
   if (requirement.prompt?.some((prompt) => prompt === 'login' || prompt === 'select_account')) return no('prompt');
   if (requirement.maxAge !== undefined && context.now().getTime() - session.authTime.getTime() > requirement.maxAge * 1_000) return no('max_age');
+  if ((await findMissingTerms(context, session.userId)).length > 0) return no('terms');
   const level = wantedLevel(context, requirement.acrValues);
   if (level === 'unreachable' || (level !== undefined && !isAtLeast(session.acr, level))) return no('acr');
   const decision = await decideAccess(context, { userId: session.userId, application, session });

@@ -328,4 +328,4 @@ export interface SessionRequirement {
 
 export type Satisfaction =
   | { readonly satisfied: true }
-  | { readonly satisfied: false; readonly reason: 'prompt' | 'max_age' | 'acr' | 'account' | 'application' | 'network_zone' | 'policy' | 'second_factor' };
+  | { readonly satisfied: false; readonly reason: 'prompt' | 'max_age' | 'acr' | 'account' | 'application' | 'network_zone' | 'policy' | 'second_factor' | 'terms' };

@@ -250,7 +250,7 @@ describe('attack: admin.delegate-escalation: every route, as an administrator of
     expect(routesOfParts.length).toBeGreaterThan(10);
     await untouched('default', async () => {
       for (const route of routesOfParts) {
-        for (const name of parametersOf(route).filter((candidate) => ['userId', 'sessionId', 'organizationalUnitId', 'invitationId', 'subjectId'].includes(candidate))) {
+        for (const name of parametersOf(route).filter((candidate) => ['userId', 'sessionId', 'organizationalUnitId', 'invitationId', 'subjectId', 'registrationId', 'requestId'].includes(candidate))) {
           const answer = await expectAsIfAbsent(`${nameOf(route)} :${name}`, own.parameters[name] ?? '', (id) => request(route, { parameters: { ...own.parameters, [name]: id }, token: limited, body: bodyOf(route) }));
           expect([nameOf(route), answer.status >= 400]).toEqual([nameOf(route), true]);
         }

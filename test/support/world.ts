@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { builtInResourceServers, createResourceServer, putResourceGrant } from '../../src/applications/index.ts';
 import { createSetupLink, sessionCookieName } from '../../src/authentication/index.ts';
+import { newId } from '../../src/core/ids.ts';
 import type { DeclaredRoute } from '../../src/core/http/access.ts';
 import { type InstanceContext, withPrincipal } from '../../src/tenancy/index.ts';
 import sharp from 'sharp';
@@ -70,11 +71,18 @@ export async function createWorld(server: TestServer, instance: InstanceContext)
   const setup = await createSetupLink(context, person.user.id);
   const invitation = await api('POST', '/invitations', { email: `invited-${unique}@example.net` });
 
+  // Made by people alone: one who registered, and one who has lost more than a password.
+  const newcomer = await createPerson(context);
+  await context.db.user.updateMany({ where: { id: newcomer.user.id }, data: { status: 'pending' } });
+  const registration = await context.db.registrationRequest.create({ data: { id: newId('reg'), userId: newcomer.user.id } });
+  const request = await context.db.recoveryRequest.create({ data: { id: newId('request'), userId: person.user.id, kind: 'second_factor', expiresAt: new Date(Date.now() + 86_400_000) } });
+
   return {
     context, issuer, machine, token, client, person, browser, api,
     parameters: await completeParameters(server.app.declaredRoutes, api, {
       userId: person.user.id, subjectId: person.user.id, applicationId: client.application.id, secretId: secret.id, resourceServerId: resource.id, sessionId: session.id,
       eventId: event.id, keyId: key.id, domainId: String(domain.body['id']), role: 'owner', instanceId: context.instance.id, instance: context.instance.id,
+      registrationId: registration.id, requestId: request.id, recoveryToken: setup.token,
       flowId: new URL(page.url).pathname.split('/').at(-1) ?? '', token: setup.token, invitationId: String(invitation.body['id']), invitationToken: String(invitation.body['url']).split('/').at(-1) ?? '', file: `${String(branding.body['logoHash'])}.png`,
       uid: resume.split('/').at(-1) ?? '', clientId: client.clientId, colour: '0b5fff', month: new Date().toISOString().slice(0, 7), planId: 'free',
     }),
