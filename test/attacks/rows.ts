@@ -44,7 +44,13 @@ export const rows: readonly AttackRow[] = [
   { id: 'flow.session-fixation', where: 'hosted pages, resumption', tried: 'a planted session or foreign link is adopted; a form is posted from another site', refusal: 'a new session identifier at every sign-in; 400 without the own cookie' },
   { id: 'flow.reset-host', where: 'links, metadata, redirects', tried: 'an address is built from a header of the request', refusal: 'addresses come from configuration; unknown hosts get 421' },
   { id: 'flow.invite-tamper', where: 'invitation page', tried: 'a link is used twice, late, after it was withdrawn or sent anew, by somebody else, or with other fields', refusal: 'no account is set up; who and where stand in the database alone' },
+  { id: 'flow.reset-lifecycle', where: 'recovery of an account', tried: 'a code or link is used twice, late, elsewhere, after a newer one or a change of the address; a recovery skips the second factor or leaves something open', refusal: 'refused; sessions, grants and remembered devices end, and the second factor is asked for' },
   { id: 'flow.rate-key', where: 'password step', tried: 'a limit is dodged by another spelling of name or address', refusal: 'one limit for all spellings; forwarded headers of strangers do not count' },
+
+  // WebAuthn
+  { id: 'webauthn.verify-result', where: 'sign-in with a passkey, making one', tried: 'an answer with a wrong, reused or foreign challenge, type, origin, RP id, flag, id or signature', refusal: 'no proof, nothing stored; the challenge is gone after the first try' },
+  { id: 'webauthn.credential-owner', where: 'sign-in with a passkey', tried: 'a passkey of another person or instance in this flow, as first and as second factor', refusal: 'no proof' },
+  { id: 'webauthn.policy-server-side', where: 'sign-in with a passkey, making one', tried: 'an authenticator that ignores what it was asked for; a weaker factor in its place', refusal: 'no proof, no passkey; the level is not reached' },
 
   // Tenancy
   { id: 'tenant.idor-matrix', where: 'all routes', tried: 'ids of another instance in path, query, body, header or cursor', refusal: 'as if they did not exist; the other instance stays as it was' },
