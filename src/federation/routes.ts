@@ -13,7 +13,7 @@ import { logoRoutes } from './logo-routes.ts';
 import { identitySourceFactor } from './factor.ts';
 import { federationFeature } from './feature.ts';
 import { linkNotFound } from './errors.ts';
-import { listLinkedIdentities, unlinkIdentity } from './linked-identities.ts';
+import { listLinkedIdentities, ownLinks, unlinkIdentity } from './linked-identities.ts';
 import { federationProofKinds, purgeTrips } from './trips.ts';
 import { createSourceSchema, linkedIdentitiesSchema, linkParams, listSourcesQuery, sourcePage, sourceParams, sourceSchema, updateSourceSchema, userParams } from './schemas.ts';
 import { viewSource } from './source.ts';

@@ -45,6 +45,11 @@ export const rows: readonly AttackRow[] = [
   { id: 'flow.reset-host', where: 'links, metadata, redirects', tried: 'an address is built from a header of the request', refusal: 'addresses come from configuration; unknown hosts get 421' },
   { id: 'flow.invite-tamper', where: 'invitation page', tried: 'a link is used twice, late, after it was withdrawn or sent anew, by somebody else, or with other fields', refusal: 'no account is set up; who and where stand in the database alone' },
   { id: 'flow.reset-lifecycle', where: 'recovery of an account', tried: 'a code or link is used twice, late, elsewhere, after a newer one or a change of the address; a recovery skips the second factor or leaves something open', refusal: 'refused; sessions, grants and remembered devices end, and the second factor is asked for' },
+  { id: 'flow.remember-device', where: 'second-factor step', tried: 'a remembered browser is used by another person, elsewhere, after it was forgotten, after a new password, or for a level', refusal: 'the second factor is asked for; its session is worth no more than what was shown' },
+  { id: 'flow.sensitive-change', where: 'account page', tried: 'a factor, the password or a link is changed in an old session, without the existing factor, or by a foreign form; the last factor is removed', refusal: 'nothing is changed; the existing factor is asked for; 400' },
+  { id: 'flow.step-skip', where: 'hosted pages', tried: 'a step is passed by an empty, early, repeated or foreign input; two flows are mixed', refusal: 'the flow stays where it is; no session' },
+  { id: 'flow.partial-session', where: 'account page, authorization endpoint', tried: 'a sign-in under way counts as a session', refusal: 'as if nobody had signed in' },
+  { id: 'flow.every-door', where: 'all ways to sign in', tried: 'lock, second factor, zone or risk is missing at one door', refusal: 'the same denial at each; a door without a row fails' },
   { id: 'flow.rate-key', where: 'password step', tried: 'a limit is dodged by another spelling of name or address', refusal: 'one limit for all spellings; forwarded headers of strangers do not count' },
 
   // WebAuthn
@@ -75,6 +80,7 @@ export const rows: readonly AttackRow[] = [
   { id: 'fed.secret-follows-host', where: 'connections that hold a secret: change and test', tried: 'the host or URL is changed, so that the stored secret goes to the new place', refusal: '400 until the secret is given again; the new place hears nothing' },
 
   // Administration
+  { id: 'admin.ambient-auth', where: 'all routes of our APIs', tried: 'the cookie of a signed-in browser instead of a token', refusal: '401; no cookie is read' },
   { id: 'admin.content-type', where: 'all routes that take a body', tried: 'a body under another type, doubled names, method overrides', refusal: '415 or 400' },
   { id: 'admin.bootstrap', where: 'first start', tried: 'known or left-over credentials; the first start again', refusal: 'only once; known examples are refused' },
   { id: 'admin.log-injection', where: 'log, events, error bodies', tried: 'forged lines; secrets in the log; faults that tell', refusal: 'one escaped line each; no secret; a code and nothing more' },
