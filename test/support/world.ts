@@ -71,6 +71,7 @@ export async function createWorld(server: TestServer, instance: InstanceContext)
   const setup = await createSetupLink(context, person.user.id);
   const invitation = await api('POST', '/invitations', { email: `invited-${unique}@example.net` });
 
+  const message = await context.db.notificationMessage.create({ data: { id: newId('msg'), template: 'test', channel: 'email', locale: 'en', status: 'sent', expiresAt: new Date(Date.now() + 60_000) } });
   // Made by people alone: one who registered, and one who has lost more than a password.
   const newcomer = await createPerson(context);
   await context.db.user.updateMany({ where: { id: newcomer.user.id }, data: { status: 'pending' } });
@@ -80,6 +81,7 @@ export async function createWorld(server: TestServer, instance: InstanceContext)
   return {
     context, issuer, machine, token, client, person, browser, api,
     parameters: await completeParameters(server.app.declaredRoutes, api, {
+      messageId: message.id, template: 'test', channel: 'email', locale: 'en',
       userId: person.user.id, subjectId: person.user.id, applicationId: client.application.id, secretId: secret.id, resourceServerId: resource.id, sessionId: session.id,
       eventId: event.id, keyId: key.id, domainId: String(domain.body['id']), role: 'owner', instanceId: context.instance.id, instance: context.instance.id,
       registrationId: registration.id, requestId: request.id, recoveryToken: setup.token,
