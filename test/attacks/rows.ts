@@ -47,8 +47,6 @@ export const rows: readonly AttackRow[] = [
   { id: 'flow.reset-lifecycle', where: 'recovery of an account', tried: 'a code or link is used twice, late, elsewhere, after a newer one or a change of the address; a recovery skips the second factor or leaves something open', refusal: 'refused; sessions, grants and remembered devices end, and the second factor is asked for' },
   { id: 'flow.remember-device', where: 'second-factor step', tried: 'a remembered browser is used by another person, elsewhere, after it was forgotten, after a new password, or for a level', refusal: 'the second factor is asked for; its session is worth no more than what was shown' },
   { id: 'flow.sensitive-change', where: 'account page', tried: 'a factor, the password or a link is changed in an old session, without the existing factor, or by a foreign form; the last factor is removed', refusal: 'nothing is changed; the existing factor is asked for; 400' },
-  { id: 'flow.step-skip', where: 'hosted pages', tried: 'a step is passed by an empty, early, repeated or foreign input; two flows are mixed', refusal: 'the flow stays where it is; no session' },
-  { id: 'flow.partial-session', where: 'account page, authorization endpoint', tried: 'a sign-in under way counts as a session', refusal: 'as if nobody had signed in' },
   { id: 'flow.every-door', where: 'all ways to sign in', tried: 'lock, second factor, zone or risk is missing at one door', refusal: 'the same denial at each; a door without a row fails' },
   { id: 'flow.rate-key', where: 'password step', tried: 'a limit is dodged by another spelling of name or address', refusal: 'one limit for all spellings; forwarded headers of strangers do not count' },
 
