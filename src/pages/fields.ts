@@ -10,7 +10,8 @@ export const drawFields = (drawing: Drawing, fields: readonly Field[], minimumLe
 
 function drawField({ view, text }: Drawing, field: Field, { isFirst, minimumLength }: { isFirst: boolean; minimumLength: number | undefined }): Markup {
   const words = field.label ?? text.fields[field.name] ?? field.name;
-  const label = field.required ? words : `${words} ${text.optional}`;
+  // Of an address and a number one is enough: neither is to be left out for being called optional.
+  const label = field.required || field.name === 'email' || field.name === 'phone' ? words : `${words} ${text.optional}`;
   const invalid = view.notices.some((notice) => notice.field === field.name);
   const problem = invalid ? describedBy(view) : undefined;
   if (field.type === 'checkbox') return html`<label class="check"><input type="checkbox" name=${field.name} value="true" checked=${field.value === 'true'} /><span>${words}</span></label>`;

@@ -3,12 +3,14 @@ import type { InstanceContext } from '../../tenancy/index.ts';
 
 export interface Mail { readonly template: string; readonly to: string | null; readonly variables: Readonly<Record<string, string>>; readonly status: string }
 
-/** All messages, the oldest first; also those to nobody. */
+/** The messages that can still be read, the oldest first; also those to nobody. */
 export async function mails(context: InstanceContext): Promise<Mail[]> {
   const rows = await context.db.notificationMessage.findMany({ orderBy: { id: 'asc' } });
-  return rows.map(({ id, template, sealedContent, status }) => {
-    const content = JSON.parse(context.core.keyring.open(sealedContent ?? '', `${context.instance.id}/NotificationMessage/${id}/content`).toString('utf8')) as Pick<Mail, 'to' | 'variables'>;
-    return { template, status, ...content };
+  return rows.flatMap(({ id, template, sealedContent, status }) => {
+    // Erased once it was delivered, or went to nobody.
+    if (sealedContent === null) return [];
+    const content = JSON.parse(context.core.keyring.open(sealedContent, `${context.instance.id}/NotificationMessage/${id}/content`).toString('utf8')) as Pick<Mail, 'to' | 'variables'>;
+    return [{ template, status, ...content }];
   });
 }
 
