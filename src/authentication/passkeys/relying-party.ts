@@ -1,5 +1,5 @@
 /**
- * Which name passkeys are bound to, and which origins may use them (docs/decisions, "Passkeys: the RP id"). Both come from
+ * Which name passkeys are bound to, and which origins may use them (docs/decisions/0012-passkey-rp-id.md). Both come from
  * configuration and verified domains, never from a request.
  */
 import type { InstanceContext } from '../../tenancy/index.ts';
