@@ -143,6 +143,7 @@ const alsoNeeded: Record<string, (instanceId: string, given: Record<string, unkn
   Recovery: async () => ({ channel: 'email' }),
   RecoveryRequest: async () => ({ kind: 'passkey' }),
   AddressChange: async () => ({ channel: 'email' }),
+  RiskAssessment: async () => ({ score: 0, action: 'allow' }),
   async TermsAcceptance(instanceId) {
     const documentId = await insertRow('TermsDocument', instanceId);
     await insertRow('TermsVersion', instanceId, { documentId, number: 1 });
