@@ -20,7 +20,8 @@ const flowsPerBrowser = 20;
 /** Rows that one address can make without having signed in. */
 const startsPerAddress = { ratePerSecond: 5, burst: 300 };
 
-const available: readonly Purpose[] = ['sign_in', 'setup', 'step_up', 'enrol', 'link', 'register', 'recover'];
+/** What people may begin; a test asks each for the same rules. */
+export const available: readonly Purpose[] = ['sign_in', 'setup', 'step_up', 'enrol', 'link', 'register', 'recover'];
 
 /** What the instance has switched off is not begun, by whatever door. */
 function isOffered({ instance: { settings } }: InstanceContext, purpose: Purpose): boolean {
