@@ -1,6 +1,8 @@
 /** The Authentication API, as programs see it. */
 import { decodeJwt } from 'jose';
+import { Secret, TOTP } from 'otpauth';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { giveAddress, newestMessage } from '../../src/authentication/testing/codes.ts';
 import { purgeInstance } from '../../src/authentication/purge.ts';
 import { type InstanceContext, withPrincipal } from '../../src/tenancy/index.ts';
 import { ApiProgram, type FlowBody, ownOrigin } from '../support/api-flow.ts';
@@ -229,6 +231,88 @@ describe('the compatible form', () => {
     expect((await exchange(made, done.data.additional.result)).status).toBe(200);
     const none = await made.send('GET', '/compatible/flow', undefined, { authorization: 'Flow flow_nothing' });
     expect([none.status, none.body]).toMatchObject([404, { success: false, code: 'Resource.NotFound', message: 'Resource.NotFound', data: null }]);
+  });
+});
+
+describe('every way that there is', () => {
+  const settings = (change: object) => server.api('PATCH', '/settings', change);
+  const methods = (made: ApiProgram) => made.flow?.step?.methods?.map(({ method }) => method);
+
+  it('a code by mail instead of a password, said byte for byte alike for who does not exist', async () => {
+    await settings({ methods: { first: ['password', 'otp_email'] } });
+    const seen: string[] = [];
+    const known = await createPerson(context);
+    await giveAddress(context, known.user.id, { email: known.user.email ?? '' });
+    for (const name of [known.username, 'nobody-who-exists']) {
+      const made = await started();
+      await made.post('identify', { identifier: name });
+      const sent = await made.post('otp_email/prepare');
+      const method = sent.body.step?.methods?.find((one) => one.method === 'otp_email');
+      expect([name, sent.status, method]).toMatchObject([name, 200, { fields: [{ name: 'code', autocomplete: 'one-time-code' }], sent: {} }]);
+      const wrong = await made.post('otp_email/verify', { code: '000000' });
+      expect([name, wrong.status]).toEqual([name, 400]);
+      seen.push(JSON.stringify([wrong.body.code, Object.keys(wrong.body.flow ?? {}), wrong.body.flow?.step?.methods?.map((one) => Object.keys(one))]));
+      if (name !== known.username) continue;
+      const { code, to } = await newestMessage(context);
+      expect(to).toBe(known.user.email);
+      expect((await made.post('otp_email/verify', { code })).body).toMatchObject({ status: 'completed', account: { username: known.username } });
+    }
+    expect(seen[1]).toBe(seen[0]);
+    await settings({ methods: { first: ['password'] } });
+  });
+
+  it('a second factor is set up while signing in, asked for the next time, and stated in the tokens', async () => {
+    await settings({ secondFactor: { mode: 'required', methods: ['totp'] } });
+    try {
+      const somebody = await createPerson(context);
+      const made = await started();
+      await made.signIn(somebody.username, password);
+      expect([made.flow?.step?.name, methods(made)]).toEqual(['enrol_factor', expect.arrayContaining(['totp'])]);
+      const { secret } = (made.flow?.step?.methods?.find(({ method }) => method === 'totp') as unknown as { data: { secret: string } }).data;
+      const code = (steps: number) => TOTP.generate({ secret: Secret.fromBase32(secret), timestamp: Date.now() + steps * 30_000 });
+      let view = (await made.post('totp/enrol', { code: code(0), name: 'Phone' })).body;
+      // Recovery codes are offered with a first factor of one's own; they can be put off.
+      if (view.step?.name === 'enrol_factor') view = (await made.post('skip')).body;
+      expect(view.status).toBe('completed');
+
+      const again = await started();
+      await again.signIn(somebody.username, password);
+      expect([again.flow?.step?.name, methods(again)]).toEqual(['second_factor', expect.arrayContaining(['totp'])]);
+      expect((await again.post('totp/verify', { code: code(0) })).status).toBe(400);
+      const done = await again.post('totp/verify', { code: code(1) });
+      expect(decodeJwt(String((await exchange(again, done.body.result)).body['id_token']))).toMatchObject({ acr: 'urn:postern:acr:multi', amr: ['mfa', 'otp', 'pwd'] });
+    } finally {
+      await settings({ secondFactor: { mode: 'optional', methods: null } });
+    }
+  });
+
+  it('registration and recovery, each reached from the sign-in page', async () => {
+    await settings({ registration: { enabled: true, fields: [] }, recovery: { email: true } });
+    const made = await started();
+    expect(made.flow?.actions).toEqual(expect.arrayContaining(['register', 'recover']));
+    const before = made.flow?.flowId;
+    const form = await made.send('POST', '/flow/register', { version: 1 });
+    expect([form.status, form.body.step?.name, form.body.flowId === before]).toEqual([200, 'register', false]);
+    made.flow = form.body;
+    const email = 'new.person@example.com';
+    expect((await made.post('register', { email, password: 'marmalade engine 99 violins' })).body.step?.name).toBe('verify_email');
+    expect(await context.db.user.count({ where: { email } })).toBe(0);
+    const done = await made.post('verify_email', { code: (await newestMessage(context)).code });
+    expect(done.body.status).toBe('completed');
+    expect((await exchange(made, done.body.result)).status).toBe(200);
+    expect(await context.db.user.count({ where: { email, emailVerified: true } })).toBe(1);
+
+    const lost = await started();
+    lost.flow = (await lost.send('POST', '/flow/recover', { version: 1 })).body;
+    expect(lost.flow.step?.name).toBe('recover');
+    await lost.post('recover', { identifier: email });
+    const proven = await lost.post('verify_recovery', { code: (await newestMessage(context)).code });
+    expect(proven.body.step?.name).toBe('change_password');
+    const changed = await lost.post('change_password', { newPassword: 'violins engine 100 marmalade' });
+    expect(changed.body.status).toBe('completed');
+    const afterwards = await started();
+    expect((await afterwards.signIn(email, 'marmalade engine 99 violins')).status).toBe(400);
+    expect((await afterwards.post('password/verify', { password: 'violins engine 100 marmalade' })).body.status).toBe('completed');
   });
 });
 

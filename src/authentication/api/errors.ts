@@ -1,5 +1,6 @@
 /** The refusals of the Authentication API (the status table is in docs/authentication-api.md). */
 import { denied, notFound, Problem, unauthenticated } from '../../core/errors.ts';
+import { passwordFaults } from '../errors.ts';
 import type { Notice } from '../types.ts';
 
 /** One answer for unknown flows, wrong secrets and what belongs to somebody else. */
@@ -27,11 +28,13 @@ export function inputRefused(notice: Notice, flow: object, now: Date): Problem {
   const waits = retryAt === undefined ? undefined : Math.max(1, Math.ceil((Date.parse(retryAt) - now.getTime()) / 1_000));
   return new Problem({
     status: code === 'Operation.Failure.Too.Many.Attempts' ? 429 : 400, code, members: { flow },
-    detail: details[code] ?? 'This was not accepted.',
-    ...(field !== undefined && { errors: [{ field, code: 'invalid', detail: details[code] ?? 'was not accepted' }] }),
+    detail: detailOf(code),
+    ...(field !== undefined && { errors: [{ field, code: code.startsWith('Password.') ? code : 'invalid', detail: passwordFaults[code] ?? detailOf(code) }] }),
     ...(waits !== undefined && { headers: { 'retry-after': String(waits) } }),
   });
 }
+
+const detailOf = (code: string) => details[code] ?? (passwordFaults[code] === undefined ? 'This was not accepted.' : `The password ${passwordFaults[code]}.`);
 
 const details: Readonly<Record<string, string>> = {
   'Params.Blank': 'A value is missing.',

@@ -7,7 +7,7 @@ import type { InstanceContext } from '../../tenancy/index.ts';
 import { startApiFlow } from '../flow/start.ts';
 import { advance, findFlow, type FlowState } from '../flow/store.ts';
 import { takeInput } from '../flow/take-input.ts';
-import type { FlowRequest } from '../types.ts';
+import type { FlowRequest, Purpose } from '../types.ts';
 import { type Caller, findStarter } from './caller.ts';
 import { apiDoor } from './door.ts';
 import { flowChanged, flowDenied, flowExpired, inputRefused } from './errors.ts';
@@ -57,6 +57,8 @@ export async function answerFlow(caller: Caller, input: { do: string; version: n
   const { context, flow } = caller;
   rejectExpired(flow);
   if (flow.status !== 'active') return viewEnded(caller);
+  const purpose = entrances.find((name) => name === input.do && name !== flow.purpose);
+  if (purpose !== undefined) return input.version === flow.version ? switchPurpose(caller, purpose) : Promise.reject(flowChanged(await viewForProgram(context, caller)));
   const progress = await takeInput(context, { flow, holder: { browser: undefined, presented: { session: undefined, token: undefined } }, input });
   const after = await findFlow(context, flow.id) ?? flow;
   const view = await viewForProgram(context, { ...caller, flow: after });
@@ -86,6 +88,18 @@ export async function restartFlow(caller: Caller): Promise<ApiFlowView> {
   const isOver = flow.status === 'active' ? await advance(context, flow, { status: 'cancelled' }) : flow.status !== 'completed';
   if (!isOver) throw flowChanged(await viewForProgram(context, caller));
   return begin(context, application, { purpose: flow.purpose, request, dpopJkt: flow.dpopJkt ?? undefined });
+}
+
+/** Purposes that lead to each other: to registration or recovery, and back. */
+const entrances: readonly Purpose[] = ['sign_in', 'register', 'recover'];
+
+/** A new flow for the same request takes the place of this one; what was typed as a name comes along. */
+async function switchPurpose(caller: Caller, purpose: Purpose): Promise<ApiFlowView> {
+  const { context, flow, application } = caller;
+  const begun = await begin(context, application, {
+    purpose, request: { ...omit(flow.request, 'loginHint'), ...(flow.identifier !== undefined && { loginHint: flow.identifier }) }, dpopJkt: flow.dpopJkt ?? undefined });
+  await advance(context, flow, { status: 'cancelled' });
+  return begun;
 }
 
 /** Gives up; what has ended stays. @throws Problem 409 while a check is at work */
