@@ -24,6 +24,8 @@ export const linkNotFound = () => new Problem({
   status: 404, code: 'Operation.Failure.Linked.Identity.Not.Exist', detail: 'This user is not connected with this identity source.' });
 export const identityTaken = () => conflict('Operation.Failure.Linked.Identity.Already.Exist', 'This account at the source, or this source for the user, is connected already. Take the old connection away first.');
 
+export const lastWayIn = () => conflict('Operation.Failure.Last.Way.In', 'This is the only way to sign in to the account. Choose a password or set up a passkey first.');
+
 /** For answers that no trip of this instance waits for: forged, repeated, late, or of another source. */
 export const answerRefused = () => new Problem({
   status: 403, code: 'Operation.Denied', detail: 'This answer of an identity source does not belong to a sign-in that waits for it here. It may have been used already, or took too long. Start the sign-in again.' });

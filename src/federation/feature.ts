@@ -8,7 +8,7 @@ import { failed, identitySourceFactor, newUserOf, offeredSources } from './facto
 import { linkIdentity, noteUse } from './linked-identities.ts';
 import { isVerifiedAddressOf } from './recognize.ts';
 import { readSources } from './source-cache.ts';
-import { beginTrip } from './trips.ts';
+import { beginTrip, goUrl } from './trips.ts';
 import { federationName, readWaiting, type Waiting } from './waiting.ts';
 
 export const federationFeature: FlowFeature<'federation'> = {
@@ -33,8 +33,7 @@ export const federationFeature: FlowFeature<'federation'> = {
       try {
         const hint = flow.identifier?.includes('@') ? flow.identifier : undefined;
         const state = await beginTrip(context, source, { flowId: flow.id, browserId: browser.id, returnTo: undefined, loginHint: hint, locale: flow.request.locale });
-        // Through a page of ours: browsers hold a form's redirects to the addresses that the page allows.
-        return { kind: 'redirect', location: `${context.instance.issuer}/sign-in/sources/${source.id}/go?trip=${state}`, setCookies: [] };
+        return { kind: 'redirect', location: goUrl(context, source.id, state), setCookies: [] };
       } catch (error) {
         return refuse(context, flow, { code: (await failed(context, facts, source.id, error)).code });
       }

@@ -1,5 +1,4 @@
 /** Who is who at a source. After the first time, a person is found by this alone: never by address or name. */
-import type { LinkedAccounts } from '../authentication/index.ts';
 import { append } from '../events/index.ts';
 import { Prisma } from '../generated/prisma/client.ts';
 import type { InstanceContext } from '../tenancy/index.ts';
@@ -52,9 +51,3 @@ export async function unlinkIdentity(context: InstanceContext, userId: string, s
     await append(tx, events.identityUnlinked(userId, { sourceId, subject: link.subject }));
   });
 }
-
-/** For the account page of the person. */
-export const ownLinks: LinkedAccounts = {
-  list: async (context, userId) => (await listLinkedIdentities(context, userId)).map(({ sourceId, sourceName, displayName, createdAt }) => ({ id: sourceId, sourceName, displayName, connectedAt: createdAt })),
-  remove: unlinkIdentity,
-};

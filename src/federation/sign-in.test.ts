@@ -1,7 +1,7 @@
 /** People who sign in by an outside account: a whole server, browsers, and stand-ins of the sources. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { setPassword, startFlow } from '../authentication/index.ts';
-import { createUser, updateUser } from '../directory/index.ts';
+import { setPassword } from '../authentication/index.ts';
+import { createUser } from '../directory/index.ts';
 import type { InstanceContext } from '../tenancy/index.ts';
 import { type Browser, createBrowser, type Page } from '../../test/support/browser.ts';
 import { ApiProgram, ownOrigin } from '../../test/support/api-flow.ts';
@@ -10,9 +10,10 @@ import type { TestServer } from '../../test/support/server.ts';
 import { type Desk, startVendor, type Vendor, type VendorServer } from './testing/vendor.ts';
 import { chineseVendors } from './testing/chinese-vendors.ts';
 import { openIdVendors } from './testing/western-vendors.ts';
+import { ownLinks } from './own-links.ts';
 import { createSource, updateSource } from './sources.ts';
 import type { SourceRules } from './schemas.ts';
-import { viewSource, type IdentitySource } from './source.ts';
+import type { IdentitySource } from './source.ts';
 
 const vendorOf = (kind: string): Vendor => {
   const vendor = [...openIdVendors, ...chineseVendors].find((each) => each.kind === kind);
@@ -416,11 +417,50 @@ describe('a page of one’s own', () => {
   });
 });
 
-it('a person who is signed in connects a source, and that alone', async () => {
-  const person = await createPerson(context, 'connector');
-  const started = await startFlow(context, { channel: 'browser', purpose: 'link', origin: { kind: 'self_service', ref: 'identities' }, request: {} }).catch((error: unknown) => error);
-  expect(started).toBeDefined();
-  expect(await linksOf(person.user.id)).toEqual([]);
-  expect(viewSource(context, source)).not.toHaveProperty('sealedSecret');
-  await updateUser(context, person.user.id, { displayName: 'C' });
+describe('the account page', () => {
+  const signedIn = async (username: string) => {
+    const browser = newBrowser();
+    const page = await browser.submit(await begin(browser), { identifier: username });
+    expect(isDone(await browser.submit(page, { password }))).toBe(true);
+    return browser;
+  };
+  /** Presses one of its buttons; the answer as it comes. */
+  async function press(browser: Browser, verb: string, sourceId: string): Promise<Page> {
+    const page = await browser.open(`${context.instance.issuer}/account/security`);
+    const form = [...page.text.matchAll(/<form[\s\S]*?<\/form>/g)].map(([text]) => text).find((text) => text.includes(`value="${verb}"`) && text.includes(sourceId)) ?? '';
+    const fields = Object.fromEntries([...form.matchAll(/name="([^"]+)" value="([^"]*)"/g)].map(([, name = '', value = '']) => [name, value]));
+    return browser.open(page.url, { method: 'POST', body: new URLSearchParams(fields), headers: { origin: new URL(page.url).origin, 'sec-fetch-site': 'same-origin' } });
+  }
+  const ledTo = (page: Page) => new URL(/^0; url=(.*)$/.exec(page.headers.get('refresh') ?? '')?.[1] ?? '');
+
+  it('connects an outside account, signs in with it, and takes it away', async () => {
+    const person = await createPerson(context, 'connector');
+    const browser = await signedIn('connector');
+    desk.claims = { sub: 'connector-1', name: 'Con' };
+    const back = await browser.open(yes(ledTo(await press(browser, 'connect', source.id))));
+    expect(new URL(back.url).pathname).toContain('/account/security');
+    expect(await linksOf(person.user.id)).toMatchObject([{ subject: 'sub:connector-1' }]);
+    // What was connected just now proves nothing for the session.
+    const session = await context.db.session.findFirst({ where: { userId: person.user.id, endedAt: null } });
+    expect((session?.proofs as { method: string; use: string }[]).filter(({ method }) => method === 'identity_source').map(({ use }) => use)).toEqual(['enrolment']);
+    expect(isDone(await outsideSignIn(newBrowser(), { sub: 'connector-1' }))).toBe(true);
+    await press(browser, 'disconnect', source.id);
+    expect(await linksOf(person.user.id)).toEqual([]);
+  });
+
+  it('connects nobody who belongs to somebody else here', async () => {
+    const person = await createPerson(context, 'greedy');
+    await outsideSignIn(newBrowser(), { sub: 'owned-1' });
+    const owner = await userOf('owned-1');
+    const browser = await signedIn('greedy');
+    desk.claims = { sub: 'owned-1' };
+    const page = await browser.open(yes(ledTo(await press(browser, 'connect', source.id))));
+    expect(page.text).toContain('belongs to somebody else');
+    expect([await linksOf(person.user.id), await userOf('owned-1')]).toEqual([[], owner]);
+  });
+
+  it('keeps the last way in', async () => {
+    await outsideSignIn(newBrowser(), { sub: 'only-way' });
+    await expect(ownLinks.remove(context, await userOf('only-way') ?? '', source.id)).rejects.toMatchObject({ status: 409, code: 'Operation.Failure.Last.Way.In' });
+  });
 });

@@ -66,6 +66,9 @@ export async function beginTrip(context: InstanceContext, source: IdentitySource
   return state;
 }
 
+/** Through a page of ours: browsers hold a form's redirects to the addresses that the page allows. */
+export const goUrl = (context: InstanceContext, sourceId: string, state: string): string => `${context.instance.issuer}/sign-in/sources/${sourceId}/go?trip=${state}`;
+
 /** Its settings are read by its own schema in `connect`. */
 export const connectorFor = (source: IdentitySource): Connector<never> => connectorOf(source.kind);
 

@@ -29,6 +29,7 @@ export const outsideLink: Requirement = {
   name: 'outside_link',
   check(facts) {
     const { federation, purpose } = facts;
+    if (purpose === 'link' && !isFreshHere(facts)) return unmet(hasSecondFactor(facts) ? 'second_factor' : 'first_factor');
     if (federation?.linksExisting && hasSecondFactor(facts) && !isFreshHere(facts)) return unmet('second_factor');
     return purpose === 'link' && !federation?.hasLink ? unmet('link_account') : met;
   },
