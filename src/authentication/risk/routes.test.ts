@@ -118,9 +118,9 @@ describe('/api/v1/risk', () => {
   it('tries a draft, and keeps what it found for a week', async () => {
     const answer = await api('POST', '/risk/replay', { days: 1, policy: { weights: { new_device: 95 } } });
     expect(answer).toMatchObject({ status: 200, body: { status: 'done', policy: { weights: { new_device: 95, new_place: 20 } }, result: { assessments: 5, complete: true, before: { allow: 3, deny: 2 } } } });
-    expect((await api('GET', `/risk/replays/${String(answer.body['id'])}`)).body).toEqual(answer.body);
+    expect((await api('GET', `/risk/replay/${String(answer.body['id'])}`)).body).toEqual(answer.body);
     for (const draft of [{ weights: { new_device: 101 } }, { weights: { newDevice: 1 } }, { mode: 'off' }]) expect((await api('POST', '/risk/replay', { days: 1, policy: draft })).status).toBe(400);
-    expect((await api('GET', '/risk/replays/replay_00000000000000000000000001')).status).toBe(404);
+    expect((await api('GET', '/risk/replay/replay_00000000000000000000000001')).status).toBe(404);
   });
 
   it('makes a large one a job', async () => {
@@ -131,9 +131,9 @@ describe('/api/v1/risk', () => {
         FROM generate_series(1, 5500) n`;
     const answer = await api('POST', '/risk/replay', { days: 1, policy: {} });
     expect(answer).toMatchObject({ status: 202, body: { status: 'queued', result: null } });
-    await expect.poll(async () => (await api('GET', `/risk/replays/${String(answer.body['id'])}`)).body['status'], { timeout: 15_000, interval: 200 }).toBe('done');
+    await expect.poll(async () => (await api('GET', `/risk/replay/${String(answer.body['id'])}`)).body['status'], { timeout: 15_000, interval: 200 }).toBe('done');
     // What was never measured counts like what failed.
-    expect((await api('GET', `/risk/replays/${String(answer.body['id'])}`)).body).toMatchObject({ result: { assessments: 5_505, after: { deny: expect.any(Number) as number } } });
+    expect((await api('GET', `/risk/replay/${String(answer.body['id'])}`)).body).toMatchObject({ result: { assessments: 5_505, after: { deny: expect.any(Number) as number } } });
   });
 });
 

@@ -43,10 +43,10 @@ async function assessments(app: FastifyInstance): Promise<void> {
     config: { access: read },
   }, async ({ instanceContext: context, body }, reply) => {
     const row = await startReplay(context, { days: body.days, policy: applyRiskDraft(context.instance.settings.risk, body.policy) });
-    return reply.code(row.status === 'queued' ? 202 : 200).header('location', `${context.instance.issuer}/api/v1/risk/replays/${row.id}`).send(viewReplay(row));
+    return reply.code(row.status === 'queued' ? 202 : 200).header('location', `${context.instance.issuer}/api/v1/risk/replay/${row.id}`).send(viewReplay(row));
   });
 
-  routes.get('/replays/:replayId', {
+  routes.get('/replay/:replayId', {
     schema: { operationId: 'getRiskReplay', summary: 'Read a replay of the risk policy', description: 'Kept for a week.', tags, params: replayParams, response: answers({ 200: replayAnswerSchema }) },
     config: { access: read },
   }, async ({ instanceContext: context, params }) => viewReplay(await loadReplay(context, params.replayId)));

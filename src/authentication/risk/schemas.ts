@@ -48,7 +48,7 @@ export const listParams = z.object({ addressListId: listId });
 export const replaySchema = z.strictObject({
   days: z.int().min(1).max(400).default(7).describe('The sign-ins of so many days.'),
   policy: riskDraftSchema.describe('What is to be tried; everything else as in the settings.'),
-}).meta({ id: 'StartRiskReplay' });
+}).meta({ id: 'StartRiskReplay', examples: [{ days: 7, policy: { weights: { new_device: 40 }, thresholds: { secondFactor: 40 } } }] });
 
 const counts = z.record(action, z.int());
 export const replayAnswerSchema = z.object({
