@@ -31,6 +31,7 @@ export const sealedColumns: readonly SealedColumn[] = [
   ...([['Interaction', 'deviceCode'], ['Interaction', 'parJti'], ['DeviceCode', 'jti']] as const).map(([model, member]): SealedColumn => ({
     table: 'OidcRecord', key: ['instanceId', 'model', 'id'], column: 'payload', member, only: { column: 'model', value: model }, place: (row) => at(row, 'OidcRecord', model, member),
   })),
+  { table: 'AddressChange', key: ['instanceId', 'id'], column: 'sealedValue', place: (row) => at(row, 'AddressChange', value(row, 'id'), 'value') },
   { table: 'TotpCredential', key: ['instanceId', 'id'], column: 'sealedSecret', place: (row) => at(row, 'TotpCredential', value(row, 'id'), 'secret') },
   { table: 'FlowHook', key: ['instanceId', 'id'], column: 'sealedSecret', place: (row) => at(row, 'FlowHook', value(row, 'id'), 'secret') },
   { table: 'FlowHook', key: ['instanceId', 'id'], column: 'sealedPreviousSecret', place: (row) => at(row, 'FlowHook', value(row, 'id'), 'secret') },

@@ -1,5 +1,6 @@
 /** What the account page can do, in one place. */
 export { changeOwnPassword, confirmIdentity, enrolCredential, signInToAccount } from './flows.ts';
+export { changeAddress, confirmAddress, viewAddressChanges } from './address.ts';
 export { saveProfile, viewProfile } from './profile.ts';
 export { removeCredential, renameCredential, viewSecurity } from './security.ts';
 export { connectAccount, unlinkAccount } from './linked-accounts.ts';

@@ -31,6 +31,17 @@ export const actions: Readonly<Record<AccountSection, Readonly<Record<string, Ac
       const fault = await selfService.saveProfile(account, fields);
       return fault ? { kind: 'notice', notice: fault } : { kind: 'done', code: 'saved' };
     },
+    async change_address(account, { fields }) {
+      const channel = fields['channel'] === 'sms' ? 'sms' : 'email';
+      const fault = await selfService.changeAddress(account, channel, fields[channel === 'email' ? 'email' : 'phone'] ?? '');
+      if (fault === 'step_up_required') return { kind: 'step up' };
+      return fault ? { kind: 'notice', notice: fault } : { kind: 'done', code: 'code_sent' };
+    },
+    async confirm_address(account, { fields }) {
+      const channel = fields['channel'] === 'sms' ? 'sms' : 'email';
+      const fault = await selfService.confirmAddress(account, channel, fields[`code-${channel}`] ?? '');
+      return fault ? { kind: 'notice', notice: fault } : { kind: 'done', code: 'address_changed' };
+    },
   },
   security: {
     change_password: async ({ context }, { tokens }) => go(await selfService.changeOwnPassword(context, tokens)),

@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { type Account, type AccountSection, accountSections, accountUrl, clearSessionCookie, isAccountForm, type Notice, openAccount, selfService, sessions } from '../../authentication/index.ts';
 import { notFound } from '../../core/errors.ts';
 import { renderFrame } from '../document.ts';
-import type { Markup } from '../html.ts';
+import { html, type Markup } from '../html.ts';
 import { chooseLocale, texts } from '../locale.ts';
 import { cookiesOf, isSameSite, send, sendElsewhere, switchLanguage, textFields } from '../requests.ts';
 import { actions, type Answer } from './actions.ts';
@@ -13,6 +13,7 @@ import { drawActivity, drawData } from './activity.ts';
 import { drawApplications } from './applications.ts';
 import { drawDevices } from './devices.ts';
 import { type AccountDrawing, drawAccount } from './drawing.ts';
+import { drawAddresses } from './address.ts';
 import { drawProfile } from './profile.ts';
 import { drawSecurity } from './security.ts';
 
@@ -80,7 +81,7 @@ async function show(request: FastifyRequest, reply: FastifyReply, { account, sec
 
 async function bodyOf(drawing: AccountDrawing, account: Account, typed: Readonly<Record<string, string>> | undefined): Promise<Markup> {
   switch (drawing.section) {
-    case 'profile': return drawProfile(drawing, await selfService.viewProfile(account), typed);
+    case 'profile': return html`${drawProfile(drawing, await selfService.viewProfile(account), typed)}${drawAddresses(drawing, await selfService.viewAddressChanges(account))}`;
     case 'security': return drawSecurity(drawing, await selfService.viewSecurity(account));
     case 'devices': return drawDevices(drawing, await selfService.viewDevices(account));
     case 'applications': {

@@ -16,6 +16,8 @@ export const registration = {
   provePhone: 'Confirm your phone number',
   codeSentTo: (to: string) => `We have sent a message to ${to}. Enter the code that is in it.`,
   sendCodeTo: (to: string) => `We send a code to ${to}.`,
+  changeEmail: 'Change your e-mail address',
+  changePhone: 'Change your phone number',
   sendCode: 'Send a code',
   sendCodeAgain: 'Send another one',
   editRegistration: 'Change what I entered',

@@ -77,7 +77,7 @@ export const selfService = {
   dataDownload: 'Download',
 
   accountDone: {
-    saved: 'Saved.', confirmed: 'Done. For five minutes you can change things here.', removed: 'Removed.', renamed: 'Renamed.', ended: 'Signed out there.', forgotten: 'Forgotten.', withdrawn: 'Taken back.', disconnected: 'Disconnected.',
+    saved: 'Saved.', code_sent: 'Look at the new address or number: enter the code that is there.', address_changed: 'Changed, and confirmed.', confirmed: 'Done. For five minutes you can change things here.', removed: 'Removed.', renamed: 'Renamed.', ended: 'Signed out there.', forgotten: 'Forgotten.', withdrawn: 'Taken back.', disconnected: 'Disconnected.',
   } as Readonly<Record<string, string>>,
 };
 

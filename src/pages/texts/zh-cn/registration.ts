@@ -17,6 +17,8 @@ export const registration: typeof english = {
   provePhone: '验证您的手机号',
   codeSentTo: (to) => `我们已向 ${to} 发送了一条消息，请输入其中的验证码。`,
   sendCodeTo: (to) => `我们将向 ${to} 发送验证码。`,
+  changeEmail: '更换电子邮箱',
+  changePhone: '更换手机号',
   sendCode: '发送验证码',
   sendCodeAgain: '重新发送',
   editRegistration: '修改填写的内容',

@@ -78,7 +78,7 @@ export const selfService: typeof english = {
   dataDownload: '下载',
 
   accountDone: {
-    saved: '已保存。', confirmed: '已完成。五分钟内您可以在此进行更改。', removed: '已移除。', renamed: '已重命名。', ended: '已在该设备上退出登录。', forgotten: '已取消信任。', withdrawn: '已撤销。', disconnected: '已解除绑定。',
+    saved: '已保存。', code_sent: '请在新的邮箱或手机上查看验证码并输入。', address_changed: '已更换并验证。', confirmed: '已完成。五分钟内您可以在此进行更改。', removed: '已移除。', renamed: '已重命名。', ended: '已在该设备上退出登录。', forgotten: '已取消信任。', withdrawn: '已撤销。', disconnected: '已解除绑定。',
   },
 };
 
