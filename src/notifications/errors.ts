@@ -7,4 +7,5 @@ export const tooManyGateways = (most: number) => conflict('Operation.Failure.Not
 export const secretNeeded = (changed: readonly string[]) => invalidParameters([{ field: 'secret', code: 'required',
   detail: `give the secret again: ${changed.join(', ')} changed, and the stored one is not sent to a place that it was not given for` }]);
 export const settingsRefused = (errors: FieldError[]) => invalidParameters(errors);
+export const numberNotAllowed = () => invalidParameters([{ field: 'to', code: 'not_allowed', detail: 'no text messages go to this country: see settings.notifications.allowedPrefixes' }]);
 export const tooManyMessages = (seconds: number) => tooManyRequests('Too many messages to this address or number. Try again later.', { 'retry-after': String(seconds) });

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { newId } from '../core/ids.ts';
 import type { InstanceContext } from '../tenancy/index.ts';
+import { numberNotAllowed } from './errors.ts';
 import { findLimit, isAllowedNumber, refuseLimited } from './limits.ts';
 import { sealContent } from './message.ts';
 import { checkRecipient, maskRecipient, prefixOf } from './recipients.ts';
@@ -27,7 +28,7 @@ export interface Message {
 
 /**
  * Queues one message in the transaction of the change: it leaves exactly if that commits, at least once.
- * @throws Problem 400 (no address), 429 with Retry-After (see `whenLimited`)
+ * @throws Problem 400 (no address, or a number that nothing is sent to), 429 with Retry-After (see `whenLimited`)
  */
 export async function sendNotification(tx: InstanceContext, message: Message): Promise<{ id: string }> {
   const { template, channel, to } = message;
@@ -43,7 +44,7 @@ export async function sendNotification(tx: InstanceContext, message: Message): P
   const counted = { channel, recipientHash: hashRecipient(tx, channel, to ?? randomBytes(16).toString('hex')), prefix: to === undefined ? '' : prefixOf(channel, to) };
   const allowed = to === undefined || channel === 'email' || isAllowedNumber(tx, to);
   const limited = allowed ? await findLimit(tx, counted) : { retryAfterSeconds: 3_600 };
-  if (limited && message.whenLimited !== 'drop') throw refuseLimited(limited);
+  if (limited && message.whenLimited !== 'drop') throw allowed ? refuseLimited(limited) : numberNotAllowed();
 
   await tx.db.notificationMessage.create({ data: {
     id, template, channel, locale: localeFor(message.locale, tx.instance.settings.defaultLocale),

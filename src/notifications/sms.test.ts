@@ -194,7 +194,7 @@ describe('limits of numbers', () => {
     await to('+447700900001');
     await to('+447700900002');
     await expect(to('+447700900003')).rejects.toMatchObject({ status: 429 });
-    await expect(to('+4915112345678')).rejects.toMatchObject({ status: 429 });
+    await expect(to('+4915112345678')).rejects.toMatchObject({ status: 400, errors: [{ code: 'not_allowed' }] });
     await to('+8613812345678');
   });
 });
