@@ -13,7 +13,7 @@ import { knownPermissions } from './permissions.ts';
 // The roles are the same for all: whoever gives them in a part of the tree reads what they are.
 const read: RouteAccess = { credential: 'bearer', scope: 'administrator:read', permission: 'access.administrators.read', limit: 'organizational-units' };
 // A role counts wherever somebody has it, so who changes it is not limited to a part.
-const manage: RouteAccess = { credential: 'bearer', scope: 'administrator:manage', permission: 'access.administrators.manage' };
+const manage: RouteAccess = { credential: 'bearer', scope: 'administrator:manage', permission: 'access.administrators.manage', sensitive: true };
 
 export async function administratorRoles(app: FastifyInstance): Promise<void> {
   const routes = app.withTypeProvider<ZodTypeProvider>();

@@ -11,7 +11,7 @@ import { countUse, firstInstanceId, hasInstanceContext, instanceContext, type In
 import { loadPrincipal, verifyAccessToken, type VerifiedToken } from './bearer.ts';
 import { checkContentType } from './content-type.ts';
 import { checkDpopProof } from './dpop-proof.ts';
-import { permissionLimited, permissionMissing, scopeMissing, tokenMissing, tokenRefused } from './errors.ts';
+import { authenticationTooOld, permissionLimited, permissionMissing, scopeMissing, tokenMissing, tokenRefused } from './errors.ts';
 import { replayPosts } from './idempotency.ts';
 import { noteDeclaredPermissions } from './permissions.ts';
 import { rateLimited, takeForAddress, takeForApplication } from './rate-limit.ts';
@@ -45,7 +45,7 @@ export async function authorize(app: FastifyInstance, { core }: { core: Core }):
 }
 
 async function admit(request: FastifyRequest, reply: FastifyReply, access: AdmittingAccess, context: InstanceContext, audience: string): Promise<void> {
-  const { principal, application, rights } = await authenticate(request, context, audience).catch(async (error: unknown) => {
+  const { principal, application, rights, authTime } = await authenticate(request, context, audience).catch(async (error: unknown) => {
     // Whoever has no valid token is limited by address: guessing and flooding cost the same bucket.
     if (error instanceof Problem && error.status === 401) await limitAddress(context);
     throw error;
@@ -54,10 +54,18 @@ async function admit(request: FastifyRequest, reply: FastifyReply, access: Admit
   if (!decision.allowed) throw rateLimited(decision);
   reply.headers(rateLimitHeaders(decision));
   if ('scopes' in principal && !principal.scopes.includes(access.scope) && !isAboutItself(principal, access)) throw scopeMissing(access.scope);
+  if (principal.kind === 'user' && access.credential === 'bearer' && access.sensitive) checkFreshness(context, authTime);
   // An application's permissions are its scopes; a person needs to be an administrator besides.
   request.instanceContext = withPrincipal(context, principal.kind === 'user' ? limitPerson(principal, access, rights) : principal);
   // Not those of the platform: whoever gives plans is not stopped by one.
   if (access.credential === 'bearer') await countUse(context, 'apiCalls');
+}
+
+/** A token that does not say when its person signed in is as old as can be. @throws Problem 401 (RFC 9470) */
+function checkFreshness(context: InstanceContext, authTime: number | undefined): void {
+  const { sensitiveApiSeconds } = context.instance.settings.secondFactor;
+  if (sensitiveApiSeconds === 0) return;
+  if (authTime === undefined || context.now().getTime() / 1_000 - authTime > sensitiveApiSeconds) throw authenticationTooOld(sensitiveApiSeconds);
 }
 
 /** An application that asks about nothing but itself, where the route keeps to that. */
@@ -83,7 +91,7 @@ async function authenticate(request: FastifyRequest, context: InstanceContext, a
   const { scheme, token } = readAuthorization(request);
   const verified = await verifyAccessToken(context, token, audience);
   await checkPossession(request, context, { scheme, token, verified });
-  return loadPrincipal(context, verified, audience);
+  return { ...await loadPrincipal(context, verified, audience), authTime: verified.authTime };
 }
 
 /** The header, once, in one of two schemes (RFC 6750 §2.1, RFC 9449 §7.1); never the query or the body. */

@@ -24,6 +24,8 @@ export interface VerifiedToken {
   readonly clientId: string;
   readonly scopes: readonly string[];
   readonly sessionId: string | undefined;
+  /** When the person last proved who they are, in seconds (RFC 9068 §2.2.1). */
+  readonly authTime: number | undefined;
   /** RFC 9449 §6.1, RFC 8705 §3.1: what the token is bound to. */
   readonly confirmation: { readonly jkt?: string; readonly 'x5t#S256'?: string } | undefined;
 }
@@ -46,12 +48,13 @@ export async function verifyAccessToken(context: InstanceContext, token: string,
     });
     // One audience: a token for several APIs could be replayed by each of them at the others.
     if (payload.aud !== audience && !(Array.isArray(payload.aud) && payload.aud.length === 1 && payload.aud[0] === audience)) throw tokenRefused('meant for another API');
-    const { sub, client_id: clientId, scope, sid, cnf } = payload;
+    const { sub, client_id: clientId, scope, sid, cnf, auth_time: authTime } = payload;
     if (typeof sub !== 'string' || typeof clientId !== 'string') throw tokenRefused('its claims are not of their types');
     const verified: VerifiedToken = {
       subject: sub, clientId,
       scopes: typeof scope === 'string' ? scope.split(' ').filter(Boolean) : [],
       sessionId: typeof sid === 'string' ? sid : undefined,
+      authTime: typeof authTime === 'number' ? authTime : undefined,
       confirmation: typeof cnf === 'object' && cnf !== null ? cnf as VerifiedToken['confirmation'] : undefined,
     };
     rememberToken(context, token, {

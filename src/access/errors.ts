@@ -13,6 +13,12 @@ export const tokenRefused = (logDetail: string) => new Problem({
   headers: { 'www-authenticate': 'Bearer error="invalid_token"' },
 });
 
+/** RFC 9470 §3: the client sends the person to sign in again with this `max_age`. */
+export const authenticationTooOld = (maxAge: number) => new Problem({
+  status: 401, code: 'Operation.Denied', detail: `This needs a sign-in that is at most ${maxAge} seconds old. Ask the person to sign in again (max_age=${maxAge}) and repeat the call with the new token.`,
+  headers: { 'www-authenticate': `Bearer error="insufficient_user_authentication", error_description="A more recent sign-in is needed.", max_age="${maxAge}"` },
+});
+
 export const proofRefused = (logDetail: string) => new Problem({
   status: 401, code: 'Operation.Denied', detail: 'The DPoP proof does not fit the token, the key or this request (RFC 9449 §4.3).', logDetail,
   headers: { 'www-authenticate': 'DPoP error="invalid_dpop_proof", algs="ES256 EdDSA RS256 PS256"' },

@@ -22,7 +22,7 @@ import { accessPolicyRoutes } from './policies/routes.ts';
 import { defineOwnApis } from './scopes.ts';
 
 const read: RouteAccess = { credential: 'bearer', scope: 'administrator:read', permission: 'access.administrators.read', limit: 'organizational-units' };
-const manage: RouteAccess = { credential: 'bearer', scope: 'administrator:manage', permission: 'access.administrators.manage', limit: 'organizational-units' };
+const manage: RouteAccess = { credential: 'bearer', scope: 'administrator:manage', permission: 'access.administrators.manage', limit: 'organizational-units', sensitive: true };
 
 export async function access(app: FastifyInstance, { core }: { core: Core }): Promise<void> {
   defineOwnApis(core);

@@ -14,7 +14,7 @@ import { userParams } from './schemas.ts';
 import type { CredentialView } from './types.ts';
 
 const read: RouteAccess = { credential: 'bearer', scope: 'user:read', permission: 'directory.users.read', limit: 'organizational-units' };
-const reset: RouteAccess = { credential: 'bearer', scope: 'user:manage', permission: 'directory.users.reset', limit: 'organizational-units' };
+const reset: RouteAccess = { credential: 'bearer', scope: 'user:manage', permission: 'directory.users.reset', limit: 'organizational-units', sensitive: true };
 
 const credentialParams = userParams.extend({ credentialId: z.string().max(200).regex(/^[\w-]+$/, 'must be the id of a credential') });
 

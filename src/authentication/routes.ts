@@ -33,8 +33,8 @@ import { createSetupLink, setupOrigin, voidSetupLinks } from './setup-links.ts';
 
 const read: RouteAccess = { credential: 'bearer', scope: 'session:read', permission: 'authentication.sessions.read', limit: 'organizational-units' };
 const manage: RouteAccess = { credential: 'bearer', scope: 'session:manage', permission: 'authentication.sessions.manage', limit: 'organizational-units' };
-const managePasswords: RouteAccess = { credential: 'bearer', scope: 'user:manage', permission: 'directory.users.manage', limit: 'organizational-units' };
-const reset: RouteAccess = { credential: 'bearer', scope: 'user:manage', permission: 'directory.users.reset', limit: 'organizational-units' };
+const managePasswords: RouteAccess = { credential: 'bearer', scope: 'user:manage', permission: 'directory.users.manage', limit: 'organizational-units', sensitive: true };
+const reset: RouteAccess = { credential: 'bearer', scope: 'user:manage', permission: 'directory.users.reset', limit: 'organizational-units', sensitive: true };
 
 /** `/api/v1/sessions`, and what belongs to a user: sessions and password. */
 export async function authentication(app: FastifyInstance, { core }: { core: Core }): Promise<void> {

@@ -10,7 +10,7 @@ import { keyParams, rotatedKeys, rotateKeysBody, signingKeyList, signingKeySchem
 import type { KeyStatus } from './signing-keys.ts';
 
 const read: RouteAccess = { credential: 'bearer', scope: 'key:read', permission: 'tenancy.keys.read' };
-const manage: RouteAccess = { credential: 'bearer', scope: 'key:manage', permission: 'tenancy.keys.manage' };
+const manage: RouteAccess = { credential: 'bearer', scope: 'key:manage', permission: 'tenancy.keys.manage', sensitive: true };
 
 export async function keyRoutes(app: FastifyInstance): Promise<void> {
   const routes = app.withTypeProvider<ZodTypeProvider>();

@@ -38,6 +38,23 @@ const get = async (token: string, path: string, of = server) => (await of.api('G
 const everywhere = (token: string, path: string) => Promise.all([get(token, path), get(token, path, replica)]);
 
 describe('an administrator who signs in for the management API (RFC 8707)', () => {
+  it('is asked for a fresh sign-in by the most sensitive calls, where the instance wants one (RFC 9470)', async () => {
+    const [person, other] = [await createPerson(context), await createPerson(context)];
+    await assignRole(context, person.user.id, 'user-manager');
+    const { token } = await tokenOf(person, 'openid user:read user:manage');
+    const setPassword = (authorization: string) => server.api('PUT', `/users/${other.user.id}/password`, { password: 'seven orange teapots sing' }, { authorization });
+    expect((await server.api('PATCH', '/settings', { secondFactor: { sensitiveApiSeconds: 300 } })).status).toBe(200);
+    expect((await setPassword(`Bearer ${token}`)).status).toBe(204);
+    server.setClock(new Date(Date.now() + 360_000));
+    const refused = await setPassword(`Bearer ${token}`);
+    expect([refused.status, refused.headers.get('www-authenticate')]).toEqual([401, expect.stringMatching(/^Bearer error="insufficient_user_authentication".*max_age="300"$/)]);
+    expect(await get(token, '/users')).toBe(200);
+    // A program has no person who could sign in again.
+    expect((await setPassword(`Bearer ${await server.managementToken()}`)).status).toBe(204);
+    server.setClock(undefined);
+    expect((await server.api('PATCH', '/settings', { secondFactor: { sensitiveApiSeconds: 0 } })).status).toBe(200);
+  });
+
   it('has what the roles give and the token asked for', async () => {
     const person = await createPerson(context);
     await assignRole(context, person.user.id, 'user-manager');

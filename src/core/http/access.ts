@@ -8,9 +8,10 @@ export type RouteAccess =
   /**
    * A bearer token of this instance's management API with the scope; an administrator also needs the permission. One who
    * has it in some organizational units only is refused, unless `limit` says that the route keeps to them. An application
-   * may come with `ownScope` instead: then the route answers about that application alone.
+   * may come with `ownScope` instead: then the route answers about that application alone. What is `sensitive` also needs
+   * a person's sign-in to be fresh, where the instance says so (RFC 9470).
    */
-  | { credential: 'bearer'; scope: string; permission: string; limit?: 'organizational-units'; ownScope?: string }
+  | { credential: 'bearer'; scope: string; permission: string; limit?: 'organizational-units'; ownScope?: string; sensitive?: true }
   /** A bearer token of the platform API (a management client or owner of the first instance). */
   | { credential: 'platform'; scope: string }
   /** A person's browser: top-level navigations only, bound by our cookies and form token. Never an API. */
