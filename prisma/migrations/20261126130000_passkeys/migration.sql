@@ -23,7 +23,7 @@ CREATE TABLE "Passkey" (
 CREATE TABLE "PasskeyMetadata" (
     "instanceId" TEXT NOT NULL DEFAULT '',
     "number" INTEGER NOT NULL,
-    "nextUpdate" DATE NOT NULL,
+    "nextUpdate" TIMESTAMPTZ(3) NOT NULL,
     "rootHash" TEXT NOT NULL,
     "uploadedAt" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
 
