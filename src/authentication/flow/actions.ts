@@ -109,7 +109,9 @@ async function prepare(context: InstanceContext, { situation: { flow, facts }, d
 /** Checks a factor: pays first, checks without an open transaction, then writes what was found. */
 async function verify(context: InstanceContext, { situation: { flow, facts }, decision, fields, method }: Input): Promise<ActionResult> {
   const factor = findFactor(context.core, method);
-  if (!isFactorStep(decision) || !factor || !await isOffered(context, facts, factor, decision.step)) return page;
+  // A flow for a connection waits for the answer of a source at its own step.
+  const connects = flow.purpose === 'link' && method === 'identity_source' && isAt(decision, 'link_account');
+  if (!factor || !(connects || (isFactorStep(decision) && await isOffered(context, facts, factor, decision.step)))) return page;
   const input = factor.input.safeParse(fields);
   if (!input.success) return refuse(context, flow, faultOf(input.error, method, fields));
   const busyToken = await reserve(context, flow);

@@ -54,6 +54,12 @@ const openId = (shape: Shape): Vendor => ({
         if (!grant) return { status: 400, body: { error: 'invalid_grant', error_description: 'Bad Request' } };
         return { body: { access_token: 'OT', token_type: 'Bearer', expires_in: 3599, scope: 'openid', id_token: await idToken(desk, shape, grant) } };
       }
+      // The person says yes at once; what goes back by POST goes through a page of the vendor, as Apple's does.
+      case '/authorize': {
+        const code = desk.issue(new URL(`${issuer}/authorize?${new URLSearchParams(asked.query).toString()}`));
+        const fields = Object.entries({ code, state: asked.query['state'] ?? '' }).map(([name, value]) => `<input type="hidden" name="${name}" value="${value}">`).join('');
+        return { type: 'text/html', body: `<!doctype html><title>Vendor</title><form method="post" action="${asked.query['redirect_uri'] ?? ''}">${fields}</form><script>document.forms[0].submit()</script>` };
+      }
       case '/userinfo': return { body: { sub: desk.claims['sub'] ?? 'person-1', email: 'pat@example.com', email_verified: true, ...desk.profile } };
       default: return notFound;
     }
