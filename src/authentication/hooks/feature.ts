@@ -27,8 +27,16 @@ const storedSchema = z.record(z.string(), z.array(answerSchema));
 const readStored = (flow: Pick<FlowState, 'hookResults'>) => storedSchema.parse(flow.hookResults ?? {});
 
 const entryTrigger = (flow: FlowState): AskingTrigger => (flow.userId === null && flow.pending.newUser !== undefined ? 'registration.before' : 'sign_in.before');
+const waitingSchema = z.object({ builtIn: z.record(z.string(), z.unknown()).default({}), customFields: z.record(z.string(), z.unknown()).default({}) });
+
+/** What of the profile is about to be saved. */
+function changesOf(flow: FlowState): Record<string, unknown> {
+  const { builtIn, customFields } = waitingSchema.parse(flow.pending.features?.['profile'] ?? {});
+  return { ...builtIn, ...(Object.keys(customFields).length > 0 && { customFields }) };
+}
+
 /** Something of the profile waits to be written. */
-const changesProfile = (flow: FlowState): boolean => flow.userId !== null && flow.pending.features?.['profile'] !== undefined;
+const changesProfile = (flow: FlowState): boolean => flow.userId !== null && Object.keys(changesOf(flow)).length > 0;
 
 async function load(context: InstanceContext, { flow }: Loading): Promise<HookFacts> {
   const stored = readStored(flow);
@@ -75,7 +83,7 @@ async function askOnce(context: InstanceContext, situation: Situation, hook: Hoo
     if (known.success) return known.data;
     return run && context.now().getTime() - run.startedAt.getTime() < lostMilliseconds ? undefined : onFailure(hook);
   }
-  const result = await callHook(context, hook, { trigger, flowId: flow.id, userId: user?.id, payload: flowPart(context, situation) });
+  const result = await callHook(context, hook, { trigger, flowId: flow.id, userId: user?.id, payload: { ...flowPart(context, situation), ...(trigger === 'profile.before' && { changes: changesOf(flow) }) } });
   const answer = result.status === 'answered' ? result.answer : onFailure(hook);
   await context.db.flowHookRun.updateMany({ where, data: { answer: answer as Prisma.InputJsonObject } });
   return answer;

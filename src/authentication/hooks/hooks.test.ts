@@ -4,6 +4,7 @@ import { type HookReceiver, isSignedBy, startHookReceiver } from '../../../test/
 import { untilSettled } from '../../../test/support/core.ts';
 import { updateUser } from '../../directory/index.ts';
 import { createContext, type InstanceContext } from '../../tenancy/index.ts';
+import { lastCode } from '../testing/mailbox.ts';
 import { hasFinished, type Setting, startSetting, TestBrowser, rightPassword } from '../testing/sign-in.ts';
 import { readOfInstance } from '../event-reader.ts';
 import { tellHook, tellJob } from './after.ts';
@@ -187,6 +188,45 @@ describe('a hook at the issue of tokens', () => {
   });
 });
 
+describe('registrations and profiles', () => {
+  const password = 'seven green umbrellas dance';
+  const settings = () => setting.context.instance.settings;
+  async function register(email: string) {
+    const context = setting.with({ settings: { registration: { ...settings().registration, enabled: true } } });
+    const browser = new TestBrowser(setting, context);
+    const flowId = await browser.start({}, { purpose: 'register' });
+    await browser.post(flowId, 'register', { email, password });
+    return { browser, flowId, result: await browser.post(flowId, 'verify_email', { code: await lastCode(context, email) }) };
+  }
+
+  it('a registration is asked about once, with what was typed and without the password, before there is an account', async () => {
+    await add({ triggers: ['registration.before', 'sign_in.before'] });
+    receiver.answer = () => ({ body: { action: 'deny' } });
+    const { browser, flowId } = await register('denied@example.com');
+    expect(await browser.see(flowId)).toMatchObject({ status: 'denied' });
+    expect(receiver.calls.map(({ json }) => json)).toMatchObject([{ trigger: 'registration.before', user: null, newUser: { email: 'denied@example.com' } }]);
+    expect(receiver.calls[0]?.body).not.toMatch(/umbrellas|argon2/);
+    expect(await setting.context.db.user.count({ where: { email: 'denied@example.com' } })).toBe(0);
+    receiver.answer = () => ({});
+    expect(hasFinished((await register('welcome@example.com')).result)).toBe(true);
+    expect(await setting.context.db.user.count({ where: { email: 'welcome@example.com' } })).toBe(1);
+  });
+
+  it('a profile that was filled in is shown before it is saved', async () => {
+    await add({ triggers: ['profile.before'] });
+    receiver.answer = () => ({ body: { action: 'deny' } });
+    const context = setting.with({ settings: { profile: { ...settings().profile, required: ['givenName'] } } });
+    const browser = new TestBrowser(setting, context);
+    const flowId = await browser.start();
+    await browser.signIn(flowId, username);
+    expect(receiver.calls).toHaveLength(0);
+    await browser.post(flowId, 'complete_profile', { givenName: 'Alice' });
+    expect(receiver.calls.map(({ json }) => json)).toMatchObject([{ trigger: 'profile.before', user: { id: userId }, changes: { givenName: 'Alice' } }]);
+    expect(await browser.see(flowId)).toMatchObject({ status: 'denied' });
+    expect(await setting.context.db.user.findFirst({ where: { id: userId } })).toMatchObject({ givenName: null });
+  });
+});
+
 describe('what is told afterwards', () => {
   /** The same instance; jobs are kept instead of run. */
   function keepingJobs() {
@@ -232,7 +272,7 @@ describe('what is told afterwards', () => {
 
 describe('the routes of flow webhooks', () => {
   let server: FeatureServer;
-  beforeAll(async () => { server = await startFeatures((app) => app.register(hookRoutes, { prefix: '/api/v1/flow-hooks' }).then(() => undefined), { OUTBOUND_ALLOW: '127.0.0.1' }); });
+  beforeAll(async () => { server = await startFeatures(async (app) => { await app.register(hookRoutes, { prefix: '/api/v1/flow-hooks' }); }, { OUTBOUND_ALLOW: '127.0.0.1' }); });
   afterAll(() => server.close());
   interface View { id: string; secret: string; status: string; items: View[]; action: string }
 
