@@ -2,6 +2,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startFeatures, type FeatureServer } from '../../test/support/feature-server.ts';
 import { deliver } from './deliver.ts';
 import { purgeInstance } from './purge.ts';
+import { hasGateway } from './gateways.ts';
+import { warnAboutOutboxes } from './readiness.ts';
 import { notifications } from './routes.ts';
 import { type Message, sendNotification } from './send.ts';
 
@@ -36,5 +38,20 @@ describe('the outbox', () => {
     expect(((await server.api('GET', '/outbox')).body as { items: Row[] }).items.map((item) => item.id)).not.toContain(id);
     await purgeInstance(server.context);
     expect(await server.core.database.notificationMessage.findFirst({ where: { id } })).toMatchObject({ sealedContent: null });
+  });
+});
+
+describe('the start of a server', () => {
+  it('names what reaches nobody where people come from elsewhere, and says nothing on localhost', async () => {
+    const warnings = () => server.logLines().filter((line) => line.includes('reach nobody'));
+    await warnAboutOutboxes(server.core);
+    expect(warnings()).toEqual([]);
+    const elsewhere = { ...server.core, config: { ...server.core.config, publicUrl: 'https://id.example.com' } };
+    await warnAboutOutboxes(elsewhere);
+    expect(warnings()).toHaveLength(2);
+    await server.api('POST', '/notification-gateways', { name: 'Mail', kind: 'smtp', settings: { host: 'smtp.example.com', from: 'login@example.com' } });
+    await expect.poll(async () => hasGateway({ ...server.context, core: elsewhere }, 'email'), { timeout: 1_000 }).toBe(true);
+    await warnAboutOutboxes(elsewhere);
+    expect(warnings()).toHaveLength(3);
   });
 });
