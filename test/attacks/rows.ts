@@ -48,7 +48,9 @@ export const rows: readonly AttackRow[] = [
   { id: 'flow.remember-device', where: 'second-factor step', tried: 'a remembered browser is used by another person, elsewhere, after it was forgotten, after a new password, or for a level', refusal: 'the second factor is asked for; its session is worth no more than what was shown' },
   { id: 'flow.sensitive-change', where: 'account page', tried: 'a factor, the password or a link is changed in an old session, without the existing factor, or by a foreign form; the last factor is removed', refusal: 'nothing is changed; the existing factor is asked for; 400' },
   { id: 'flow.every-door', where: 'all ways to sign in', tried: 'lock, second factor, zone or risk is missing at one door', refusal: 'the same denial at each; a door without a row fails' },
-  { id: 'flow.rate-key', where: 'password step', tried: 'a limit is dodged by another spelling of name or address', refusal: 'one limit for all spellings; forwarded headers of strangers do not count' },
+  { id: 'flow.otp-single-use', where: 'second-factor and first-factor steps', tried: 'a code is used twice, by many at once, or late', refusal: 'one success; the code is used up' },
+  { id: 'flow.otp-guess', where: 'second-factor and first-factor steps', tried: 'codes are guessed over many flows', refusal: 'counted for each person and method; the right one is refused then too, with an event' },
+  { id: 'flow.rate-key', where: 'password step, codes and their sending', tried: 'a limit is dodged by another spelling of name or address', refusal: 'one limit for all spellings; forwarded headers of strangers do not count' },
 
   // WebAuthn
   { id: 'webauthn.verify-result', where: 'sign-in with a passkey, making one', tried: 'an answer with a wrong, reused or foreign challenge, type, origin, RP id, flag, id or signature', refusal: 'no proof, nothing stored; the challenge is gone after the first try' },
