@@ -63,12 +63,12 @@ describe('the React example', () => {
     expect(await accessibilityFaults(page)).toEqual([]);
     await page.getByLabel('User name').fill(person.username);
     await next(page);
-    await page.getByLabel('Password', { exact: true }).fill('wrong all along');
+    await page.locator('input[name=password]').fill('wrong all along');
     await next(page);
     expect(await page.getByRole('alert').textContent()).toContain('We could not sign you in');
     expect(await page.evaluate('document.activeElement.getAttribute("role")')).toBe('alert');
     expect(await accessibilityFaults(page)).toEqual([]);
-    await page.getByLabel('Password', { exact: true }).fill(password);
+    await page.locator('input[name=password]').fill(password);
     await next(page);
     await page.getByRole('heading', { name: 'Welcome' }).waitFor();
     expect(await page.locator('#subject').textContent()).toBe(person.user.id);
@@ -91,7 +91,7 @@ describe('the React example', () => {
     await page.getByLabel('User name').waitFor();
     await page.getByLabel('User name').fill(person.username);
     await next(page);
-    await page.getByLabel('Password', { exact: true }).fill(password);
+    await page.locator('input[name=password]').fill(password);
     await next(page);
     await page.getByRole('heading', { name: 'Welcome' }).waitFor();
   });

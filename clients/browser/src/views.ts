@@ -31,6 +31,8 @@ export interface StepView {
   readonly name: string;
   readonly methods?: readonly MethodView[];
   readonly fields?: readonly Field[];
+  /** Where `fields` go, when not by the name of the step: `flow.submit(step.submit ?? step.name, …)`. */
+  readonly submit?: string;
   readonly requestUri?: string;
   readonly redirectUri?: string;
   readonly [member: string]: unknown;

@@ -4,7 +4,9 @@ import { createRoot } from 'react-dom/client';
 import { SignIn } from './sign-in.tsx';
 import './style.css';
 
-const postern = new Postern({ issuer: import.meta.env.VITE_ISSUER, applicationId: import.meta.env.VITE_APPLICATION_ID, scope: 'openid profile' });
+const postern = new Postern({ issuer: import.meta.env.VITE_ISSUER, applicationId: import.meta.env.VITE_APPLICATION_ID, scope: 'openid profile',
+  // What step.tsx can draw. For anything else the hosted pages go on.
+  supports: ['password', 'otp_email', 'otp_sms', 'totp', 'webauthn', 'recovery_code', 'enrol_factor', 'change_password', 'consent', 'captcha', 'complete_profile', 'verify_email', 'verify_phone', 'register', 'recover'] });
 
 function Application(): ReactElement {
   const [isSignedIn, setSignedIn] = useState(false);

@@ -21,7 +21,7 @@ export function Step({ flow, step, faults, run, redirectUrl }: StepProps): React
   return (
     <>
       {(step.fields || methods.length === 0) && (
-        <Form run={run} submit={(values) => flow.submit(step.name, values)}>
+        <Form run={run} submit={(values) => flow.submit(step.submit ?? step.name, values)}>
           <Fields fields={step.fields ?? []} faults={faults} />
         </Form>
       )}

@@ -54,7 +54,8 @@ const methodSchema = z.object({
 const stepSchema = z.looseObject({
   name: z.string(),
   methods: z.array(methodSchema).optional(),
-  fields: z.array(fieldSchema).optional().describe('To be posted to `/flow/{name of the step}`.'),
+  fields: z.array(fieldSchema).optional().describe('To be posted to `/flow/{submit}`, else `/flow/{name}`.'),
+  submit: z.string().optional(),
   requestUri: z.string().optional().describe('Of the step redirect: send the browser to the authorization endpoint with this request_uri and your client_id (RFC 9126).'),
   redirectUri: z.string().optional(),
   expiresIn: z.int().optional().describe('Seconds.'),

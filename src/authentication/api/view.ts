@@ -5,7 +5,7 @@ import type { InstanceContext } from '../../tenancy/index.ts';
 import { loadSituation } from '../flow/situation.ts';
 import { findFlow, type FlowState } from '../flow/store.ts';
 import { viewOf } from '../flow/view.ts';
-import type { FlowView, MethodView, StepView } from '../types.ts';
+import type { Field, FlowView, MethodView, StepView } from '../types.ts';
 import { apiDoor } from './door.ts';
 import { findResult } from './result.ts';
 import type { ApiFlowView } from './schemas.ts';
@@ -53,10 +53,25 @@ async function viewStep(context: InstanceContext, step: StepView, held: Held): P
   if (!drawnByAll.has(step.name) && !isDrawn(step.name)) return redirectStep(context, held);
   // The account chooser and "keep me signed in" belong to a browser.
   const { methods: offered, ...rest } = omit(step as StepView & { accounts?: unknown; remember?: unknown; methods?: readonly MethodView[] }, 'accounts', 'remember');
-  if (!offered) return rest as NonNullable<ApiFlowView['step']>;
+  const drawn = { ...rest, ...formOf(step, held.flow.request.locale) };
+  if (!offered) return drawn as NonNullable<ApiFlowView['step']>;
   const methods = offered.filter(({ method }) => isDrawn(method));
-  if (!('fields' in rest) && offered.length > 0 && methods.length === 0) return redirectStep(context, held);
-  return { ...rest, methods: methods.map(viewMethod) } as NonNullable<ApiFlowView['step']>;
+  if (!('fields' in drawn) && offered.length > 0 && methods.length === 0) return redirectStep(context, held);
+  return { ...drawn, methods: methods.map(viewMethod) } as NonNullable<ApiFlowView['step']>;
+}
+
+/** Steps that pages draw in their own way, as the form that they are: then a program needs to know none of them. */
+function formOf(step: StepView, locale: string | undefined): { fields?: Field[]; submit?: string } {
+  switch (step.name) {
+    case 'accept_terms': return { fields: step.documents.map(({ field, texts }) => {
+      const { title } = (locale?.startsWith('zh') ? texts['zh-CN'] : texts.en) ?? texts.en ?? texts['zh-CN'] ?? { title: field };
+      return { name: field, type: 'checkbox', required: true, label: title };
+    }) };
+    case 'consent': return { fields: [{ name: 'decision', type: 'select', required: true, options: [{ value: 'allow', label: 'Allow' }, { value: 'deny', label: 'Deny' }] }] };
+    case 'link_account': return step.choices.length === 0 ? {} : { fields: [{ name: 'choice', type: 'select', required: true, options: step.choices.map((value) => ({ value, label: value })) }] };
+    case 'recover': return step.sent ? { submit: 'verify_recovery' } : {};
+    default: return {};
+  }
 }
 
 const viewMethod = ({ method, fields, prepare, credentialId, hint, sent, data }: MethodView): NonNullable<NonNullable<ApiFlowView['step']>['methods']>[number] => ({
