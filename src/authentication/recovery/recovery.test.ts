@@ -90,7 +90,7 @@ describe('recovering an account', () => {
     expect(await browser.see(next)).toMatchObject({ purpose: 'recover', step: { name: 'recover', fields: [{ name: 'identifier', value: 'rita' }] }, actions: ['sign_in', 'cancel'] });
   });
 
-  it('attack: flow.enumeration. Looks, writes and queues the same for every name', async () => {
+  it('attack: flow.enumeration: Looks, writes and queues the same for every name', async () => {
     await person('known');
     const unverified = await createUser(setting.context, { username: 'unverified', email: 'unverified@example.com' });
     await createUser(setting.context, { username: 'no-address' });

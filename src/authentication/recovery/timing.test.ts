@@ -1,5 +1,5 @@
 /**
- * attack: flow.enumeration. The time that an answer takes tells nothing of the account. A few samples here; many, and the
+ * attack: flow.enumeration: The time that an answer takes tells nothing of the account. A few samples here; many, and the
  * figures, with ENUMERATION_SAMPLES=300 npx vitest run src/authentication/recovery/timing.test.ts
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -44,7 +44,7 @@ async function compare(purpose: 'recover' | 'register', fieldsFor: (name: string
   return Math.abs(one - other) / Math.min(one, other);
 }
 
-describe('attack: flow.enumeration. The median time', () => {
+describe('attack: flow.enumeration: The median time', () => {
   it('of a recovery is the same for who exists and who does not', { timeout: 300_000 }, async () => {
     expect(await compare('recover', (name) => ({ identifier: name, channel: 'email' }), samples)).toBeLessThan(mostDifference);
   });

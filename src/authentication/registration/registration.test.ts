@@ -96,7 +96,7 @@ describe('registering', () => {
     expect(await usersOf('code@example.com')).toHaveLength(1);
   });
 
-  it('attack: flow.enumeration. Says and writes the same for an address that somebody has; its owner gets another mail', async () => {
+  it('attack: flow.enumeration: Says and writes the same for an address that somebody has; its owner gets another mail', async () => {
     const context = open();
     await register('owner@example.com');
     const seen = [];
@@ -134,7 +134,7 @@ describe('registering', () => {
     expect(await context.db.event.count({ where: { type: 'user.created', after: { path: ['email'], equals: email } } })).toBe(1);
   });
 
-  it('attack: input.identifier-collision. Refuses twins of a username in the completing transaction', async () => {
+  it('attack: input.identifier-collision: Refuses twins of a username in the completing transaction', async () => {
     const context = open({ fields: [{ field: 'username', required: true }] });
     expect(hasFinished((await register('twin-0@example.com', { username: 'maria' }, context)).answer ?? { kind: 'elsewhere', restart: undefined })).toBe(true);
     for (const [index, username] of ['MARIA', 'maria.', 'ｍaria'].entries()) {
@@ -145,7 +145,7 @@ describe('registering', () => {
     expect((await findUserByIdentifier(context, 'Maria'))?.email).toBe('twin-0@example.com');
   });
 
-  it('attack: admin.mass-assignment. Takes nothing that the form does not ask for', async () => {
+  it('attack: admin.mass-assignment: Takes nothing that the form does not ask for', async () => {
     const context = open({ fields: [] });
     const { browser } = await register('plain@example.com', {
       id: 'user_x', status: 'disabled', emailVerified: 'false', phone: '+8613800138000', phoneVerified: 'true', username: 'root', externalId: 'x', groupIds: 'group_x', organizationalUnitIds: 'ou_root', displayName: 'Other', expiresAt: '2020-01-01T00:00:00Z', source: 'scim' }, context);
@@ -154,7 +154,7 @@ describe('registering', () => {
     expect(await context.db.organizationalUnitMember.count({ where: { userId: session?.userId ?? '' } })).toBe(0);
   });
 
-  it('attack: fed.local-unverified. An account that never proved an address gives it up to its owner', async () => {
+  it('attack: fed.local-unverified: An account that never proved an address gives it up to its owner', async () => {
     const squatter = await createUser(setting.context, { username: 'squatter', email: 'victim@example.com' });
     const { browser, answer } = await register('victim@example.com');
     expect(answer && hasFinished(answer)).toBe(true);
