@@ -90,7 +90,12 @@ async function settle(context: InstanceContext, turn: Turn): Promise<SubmitResul
       continue;
     }
     const { facts, policy } = await loadSituation(context, flow, presented.session);
-    if (decide(facts, policy).kind !== 'complete') break;
+    const decision = decide(facts, policy);
+    if (decision.kind === 'effect') {                       // the request at work is finding something out
+      await pause(50);
+      continue;
+    }
+    if (decision.kind !== 'complete') break;
     const completion = await complete(context, flow, presented);
     if (completion.kind === 'completed') return resume(context, { ...flow, status: 'completed' }, completion.outcome, completion.setCookies);
     if (completion.kind === 'not yet') break;

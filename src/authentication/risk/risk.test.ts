@@ -2,8 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { createContext, type InstanceContext, type InstanceSettings, riskPolicySchema } from '../../tenancy/index.ts';
-import { instanceSettingsSchema } from '../../tenancy/settings.ts';
+import { createContext, type InstanceContext, type InstanceSettings, instanceSettingsSchema, riskPolicySchema } from '../../tenancy/index.ts';
 import { hasFinished, rightPassword, type Setting, startSetting, TestBrowser, wrongPassword } from '../testing/sign-in.ts';
 import { countAll, nameKey, readCounters } from './counters.ts';
 import { createList } from './lists.ts';
@@ -27,6 +26,8 @@ beforeAll(async () => {
   const file = path.join(directory, 'city.mmdb');
   await writeFile(file, writeMmdb({ '198.51.100.0/24': cityOf('DE', 'Berlin', 52.52, 13.4), '203.0.113.0/24': cityOf('CN', 'Shanghai', 31.2, 121.5) }));
   setting = await startSetting({ GEOIP_FILE: file });
+  // Before anything asks for the zones of the instance.
+  await setting.context.db.networkZone.create({ data: { id: 'zone_00000000000000000000000001', name: 'here', ipv4Cidrs: ['198.51.100.0/24'] } });
 });
 afterAll(async () => {
   await setting.close();
@@ -201,12 +202,6 @@ const wrongFor = (challenge: string): string => {
 describe('zones of sign-in', () => {
   const denied = { networkAccess: { signInDeniedZoneIds: ['zone_00000000000000000000000001'] } };
   const allowed = { networkAccess: { signInZoneIds: ['zone_00000000000000000000000001'] } };
-  beforeAll(async () => {
-    await setting.context.db.networkZone.create({ data: { id: 'zone_00000000000000000000000001', name: 'here', ipv4Cidrs: ['198.51.100.0/24'] } });
-    const { announceZones } = await import('../../tenancy/network-zones/zone-cache.ts');
-    await announceZones(setting.context);
-  });
-
   it.each<[string, Change, string | undefined, boolean]>([
     ['an allowed address', allowed, berlin, true], ['an address outside of the allowed ones', allowed, shanghai, false],
     ['a denied address', denied, berlin, false], ['an address that is not denied', denied, shanghai, true],
