@@ -40,7 +40,7 @@ async function compare(purpose: 'recover' | 'register', fieldsFor: (name: string
     for (const isKnown of [isKnownFirst, !isKnownFirst]) (isKnown ? known : unknown).push(await time(index * 2 + Number(isKnown), purpose, fieldsFor(isKnown ? `known-${index}` : `nobody-${index}`)));
   }
   const [one, other] = [median(known), median(unknown)];
-  if (samples >= 100) console.info(`${purpose}: median of ${count}: known ${one.toFixed(2)} ms, unknown ${other.toFixed(2)} ms`);
+  if (samples >= 100) process.stdout.write(`${purpose}: median of ${count}: known ${one.toFixed(2)} ms, unknown ${other.toFixed(2)} ms\n`);
   return Math.abs(one - other) / Math.min(one, other);
 }
 
