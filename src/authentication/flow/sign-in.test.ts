@@ -16,9 +16,9 @@ describe('signing in', () => {
   it('asks for a name, then a password, then goes back to the application with a session', async () => {
     const browser = new TestBrowser(setting);
     const flowId = await browser.start({ scopes: ['openid', 'profile'] });
-    expect((await browser.see(flowId)).step).toEqual({ name: 'identify', accounts: [], fields: [{ name: 'identifier', type: 'text', required: true, autocomplete: 'username', maxLength: 255 }] });
+    expect((await browser.see(flowId)).step).toMatchObject({ name: 'identify', accounts: [], fields: [{ name: 'identifier', type: 'text', required: true, autocomplete: 'username', maxLength: 255 }] });
     await browser.post(flowId, 'identify', { identifier: 'alice' });
-    expect(await browser.see(flowId)).toMatchObject({ identifier: 'alice', account: undefined, step: { name: 'first_factor', methods: [{ method: 'password', do: 'password.verify' }] }, actions: ['switch_account', 'cancel'] });
+    expect(await browser.see(flowId)).toMatchObject({ identifier: 'alice', account: undefined, step: { name: 'first_factor', methods: expect.arrayContaining([expect.objectContaining({ method: 'password', do: 'password.verify' })]) as unknown }, actions: ['switch_account', 'recover', 'cancel'] });
     expect(hasFinished(await browser.post(flowId, 'password.verify', { password: rightPassword }))).toBe(true);
 
     const session = await live(browser);
