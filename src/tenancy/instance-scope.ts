@@ -47,7 +47,7 @@ export async function instanceScope(app: FastifyInstance, { core }: { core: Core
     }
     request.log = request.log.child({ instanceId: address.instanceId });
     const instance = await loadInstance(core, address.instanceId);
-    if (!instance || instance.status === 'deleted' || !isServedAt(core, instance, address.host)) throw instanceNotFound();
+    if (!instance || instance.status === 'deleted' || !(address.relyingParty ?? isServedAt(core, instance, address.host))) throw instanceNotFound();
     if (routed !== undefined && routed !== instance.id) throw instanceNotFound();
     request.instanceContext = createContext(core, instance, {
       requestId: request.id, address: request.ip, userAgent: request.headers['user-agent'],

@@ -13,7 +13,7 @@ export type RequestAddress =
   /** Nobody here: 421 for the host, 404 for the path. */
   | { readonly kind: 'refused'; readonly status: 404 | 421 }
   /** By path on the public host (no `host`), or by a host of its own. */
-  | { readonly kind: 'instance'; readonly instanceId: string; readonly host: string | undefined }
+  | { readonly kind: 'instance'; readonly instanceId: string; readonly host: string | undefined; readonly relyingParty?: true }
   /** The server's own addresses. */
   | { readonly kind: 'server' };
 
@@ -42,14 +42,18 @@ const ambiguousPath = /%(?:2[dDeEfF5]|5[cCfF]|3[bB]|3\d|[46][1-9a-fA-F]|[57][\da
 
 /** Fastify's `rewriteUrl`: turns every address of an instance into `/t/{instance}/…` and remembers how it was asked for. */
 export function rewriteInstanceHost(core: Core): (request: IncomingMessage) => string {
-  const { hosts } = hostMap(core);
+  const { hosts, relyingParties } = hostMap(core);
   return (request) => {
     const url = request.url ?? '';
     const queryAt = url.indexOf('?');
     const path = queryAt < 0 ? url : url.slice(0, queryAt);
     const query = queryAt < 0 ? '' : url.slice(queryAt);
     const role: HostRole = hasOneHost(request) ? roleOfHost(core.config, hosts, request.headers.host) : { kind: 'unknown' };
-    const { address, path: rewritten } = read(core, role, path, (request.headers.host ?? '').toLowerCase());
+    const host = (request.headers.host ?? '').toLowerCase();
+    // Browsers ask the host that passkeys are bound to which others may use them (WebAuthn Level 3 §5.11.1): it serves this and nothing else.
+    const party = role.kind === 'unknown' && path === '/.well-known/webauthn' && hasOneHost(request) ? relyingParties.get(host) : undefined;
+    const { address, path: rewritten } = party === undefined ? read(core, role, path, host)
+      : { address: { kind: 'instance', instanceId: party, host, relyingParty: true } as const, path: `/t/${party}${path}` };
     addresses.set(request, address);
     return address.kind === 'refused' ? nowhere : rewritten + query;
   };

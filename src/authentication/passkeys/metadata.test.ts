@@ -4,6 +4,8 @@ import { sign } from 'node:crypto';
 import { BasicConstraintsExtension, Extension, type X509Certificate, X509CertificateGenerator } from '@peculiar/x509';
 import { CompactSign } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { sendRaw } from '../../../test/support/raw-request.ts';
+import { withinASecond } from '../../../test/support/within-a-second.ts';
 import { startTestServer, type TestServer } from '../../../test/support/server.ts';
 import { createUser } from '../../directory/index.ts';
 import type { InstanceContext } from '../../tenancy/index.ts';
@@ -137,5 +139,17 @@ describe('the RP id', () => {
     await setPolicy({ rpId: null });
     const answer = await fetch(`${server.issuer}/.well-known/webauthn`);
     expect([answer.status, answer.headers.get('content-type'), await answer.json()]).toEqual([200, expect.stringContaining('application/json'), { origins: [new URL(server.issuer).origin] }]);
+  });
+
+  it('may be a proven domain that serves the list of origins, and nothing else', async () => {
+    await context.db.instanceDomain.create({ data: { id: 'dom_of_passkeys', hostname: 'old.example.net', status: 'verified', verificationToken: 'token' } });
+    const ask = (path: string) => sendRaw(Number(new URL(server.origin).port), 'old.example.net', { target: path });
+    expect((await ask('/.well-known/webauthn')).status).toBe(421);
+    await setPolicy({ rpId: 'old.example.net' });
+    await withinASecond(() => ask('/.well-known/webauthn'), ({ status }) => status === 200);
+    expect((await ask('/.well-known/webauthn')).body).toContain(new URL(server.issuer).origin);
+    for (const path of ['/', '/api/v1/users', '/.well-known/openid-configuration', '/t/default/']) expect([path, (await ask(path)).status]).toEqual([path, 421]);
+    await setPolicy({ rpId: null });
+    await withinASecond(() => ask('/.well-known/webauthn'), ({ status }) => status === 421);
   });
 });

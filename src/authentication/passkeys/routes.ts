@@ -32,7 +32,9 @@ export async function passkeyRoutes(app: FastifyInstance, { core }: { core: Core
 
   registerSettingsCheck(core, async (tx, before, after) => {
     const { rpId } = after.passkeys;
-    if (rpId === null || rpId === before.passkeys.rpId || await mayUseRpId(tx, rpId)) return;
+    if (rpId === before.passkeys.rpId) return;
+    await tx.core.signals.publish(tx.db, 'tenancy.domains', tx.instance.id);
+    if (rpId === null || await mayUseRpId(tx, rpId)) return;
     throw invalidParameters([{ field: 'passkeys.rpId', code: 'invalid', detail: 'must be the host of this instance, a parent of its own domain, or another verified domain of it' }]);
   });
 
