@@ -1,5 +1,6 @@
 /** Accounts elsewhere that a person signs in with. They belong to a later folder (federation), which registers itself. */
 import { type Core, perCore } from '../../core/core.ts';
+import { Problem } from '../../core/errors.ts';
 import type { InstanceContext } from '../../tenancy/index.ts';
 import type { BrowserTokens } from '../cookies.ts';
 import { isFreshSession } from '../second-factor/sessions.ts';
@@ -38,8 +39,14 @@ export async function unlinkAccount({ context, user, session }: Account, id: str
   const { accounts } = registeredOf(context.core);
   if (!(await accounts?.list(context, user.id))?.some((account) => account.id === id && account.connectedAt !== null)) return 'gone';
   if (!await isFreshSession(context, session)) return 'step_up_required';
-  await accounts?.remove(context, user.id, id);
-  return 'done';
+  try {
+    await accounts?.remove(context, user.id, id);
+    return 'done';
+  } catch (error) {
+    // Nobody shuts themselves out.
+    if (error instanceof Problem && error.status === 409) return 'last_factor';
+    throw error;
+  }
 }
 
 export async function connectAccount({ context, session }: Account, id: string, tokens: BrowserTokens): Promise<{ url: string; setCookies: readonly string[] } | 'step_up_required' | undefined> {

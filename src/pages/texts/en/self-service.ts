@@ -69,6 +69,11 @@ export const selfService = {
     'user.locked': 'Your account was locked',
     'user.unlocked': 'Your account was unlocked',
     'user.created': 'Your account was made',
+    'account.recovered': 'You got back into your account',
+    'recovery_code.used': 'A recovery code was used',
+    'credentials.reset': 'All ways to sign in were reset',
+    'sign_in.new_device': 'You signed in with a new device',
+    'terms.accepted': 'You accepted terms',
     'user.data_downloaded': 'Your data was downloaded',
   } as Readonly<Record<string, string>>,
 

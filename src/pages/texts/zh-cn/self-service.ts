@@ -70,6 +70,11 @@ export const selfService: typeof english = {
     'user.locked': '您的账号已锁定',
     'user.unlocked': '您的账号已解锁',
     'user.created': '您的账号已创建',
+    'account.recovered': '您已恢复账号',
+    'recovery_code.used': '已使用一个恢复码',
+    'credentials.reset': '所有登录方式已重置',
+    'sign_in.new_device': '您在新设备上登录',
+    'terms.accepted': '您已接受条款',
     'user.data_downloaded': '您的数据已下载',
   },
 
