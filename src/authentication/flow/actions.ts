@@ -123,7 +123,7 @@ async function verify(context: InstanceContext, { situation: { flow, facts }, de
   });
   return isRefusal(result)
     ? recordRefusal(context, flow, busyToken, method, result)
-    : recordProof(context, flow, busyToken, result, { [decision.step === 'second_factor' ? 'rememberDevice' : 'remember']: ['on', 'true', '1'].includes(fields['remember'] ?? '') });
+    : recordProof(context, flow, busyToken, result, { [isAt(decision, 'second_factor') ? 'rememberDevice' : 'remember']: ['on', 'true', '1'].includes(fields['remember'] ?? '') });
 }
 
 /** What is not drawn is not taken either: a method that this instance or application has switched off. */
