@@ -81,19 +81,19 @@ const backward = /^(\w+\.prepare|\w+\.prepare_enrolment|identify|cancel|leave|re
  */
 async function settle(context: InstanceContext, turn: Turn): Promise<SubmitResult> {
   const { holder: { presented }, input } = turn;
-  let assessedAt: number | undefined;
+  let patientUntil = 0;
   for (const deadline = Date.now() + settleMilliseconds; Date.now() < deadline;) {
     const flow = await findFlow(context, turn.flow.id);
     if (flow?.status === 'completed') return resumeAgain(context, flow, presented);
     if (flow?.status !== 'active' || backward.test(input.do)) break;
-    if (flow.isBusy || flow.version === assessedAt) {
-      await pause(50);
+    if (flow.isBusy || Date.now() < patientUntil) {
+      await pause(100);
       continue;
     }
     const { facts, policy } = await loadSituation(context, flow, presented.session);
     const decision = decide(facts, policy);
-    if (decision.kind === 'effect') {                       // the request at work is finding something out
-      assessedAt = flow.version;
+    if (decision.kind === 'effect') {                       // the request at work is finding something out, and completes
+      patientUntil = Date.now() + 2_000;
       continue;
     }
     if (decision.kind !== 'complete') break;
