@@ -6,7 +6,7 @@ import type { StepView } from '../../authentication/index.ts';
 
 type FactorStep = Extract<StepView, { name: 'first_factor' | 'second_factor' }>;
 
-export const firstFactor: Draw<'first_factor' | 'second_factor'> = (drawing, step) => factor(drawing, step, drawing.text.enterPassword);
+export const firstFactor: Draw<'first_factor' | 'second_factor'> = (drawing, step) => factor(drawing, step, step.methods.some(({ method }) => method === 'password') ? drawing.text.enterPassword : drawing.text.signIn);
 export const secondFactor: Draw<'first_factor' | 'second_factor'> = (drawing, step) => factor(drawing, step, drawing.text.secondFactor);
 
 function factor(drawing: Drawing, { methods, remember }: FactorStep, title: string): DrawnStep {
