@@ -6,7 +6,7 @@ import { rejectActingOnHigher } from '../access/index.ts';
 import type { RouteAccess } from '../core/http/access.ts';
 import { answers, noContent } from '../core/http/answers.ts';
 import { text } from '../core/http/text.ts';
-import { loadUser, rejectChangeOutsideLimit, rejectOutsideLimit, userNotFound } from '../directory/index.ts';
+import { loadUser, rejectChangeOutsideLimit, rejectOutsideLimit } from '../directory/index.ts';
 import type { InstanceContext } from '../tenancy/index.ts';
 import { loadCredential, removeCredential, renameCredential, resetCredentials } from './credentials.ts';
 import { listCredentials } from './enrolments/index.ts';
@@ -39,7 +39,7 @@ export async function credentialRoutes(app: FastifyInstance): Promise<void> {
     config: { access: read },
   }, async ({ instanceContext: context, params: { userId } }) => {
     await loadUser(context, userId);
-    await rejectOutsideLimit(context, userId, () => userNotFound(userId));
+    await rejectOutsideLimit(context, userId);
     return { items: (await listCredentials(context, userId)).map(view), next: null };
   });
 

@@ -1,7 +1,7 @@
 /** What is tried against codes: many tries, many flows, many at once, other spellings, and asking who exists. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { InstanceContext } from '../../tenancy/index.ts';
-import { instanceSettingsSchema } from '../../tenancy/settings.ts';
+import { instanceSettingsSchema } from '../../tenancy/index.ts';
 import { submitFlow } from '../flow/submit.ts';
 import { openMagicLink } from '../magic-links.ts';
 import { giveAddress, giveTotp, newestMessage, totpCode } from '../testing/codes.ts';

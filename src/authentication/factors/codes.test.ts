@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createApplication } from '../../applications/index.ts';
 import type { InstanceContext } from '../../tenancy/index.ts';
-import { instanceSettingsSchema } from '../../tenancy/settings.ts';
+import { instanceSettingsSchema } from '../../tenancy/index.ts';
 import { openMagicLink, showLinkCode } from '../magic-links.ts';
 import { submitFlow } from '../flow/submit.ts';
 import { hashCode } from '../recovery-codes.ts';

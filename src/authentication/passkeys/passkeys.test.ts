@@ -1,7 +1,7 @@
 /** Passkeys through the flow engine, with an authenticator that can also do what no real one would. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { InstanceContext } from '../../tenancy/index.ts';
-import { instanceSettingsSchema } from '../../tenancy/settings.ts';
+import { instanceSettingsSchema } from '../../tenancy/index.ts';
 import { bareInstance } from '../../../test/support/core.ts';
 import { createUser } from '../../directory/index.ts';
 import { listCredentials } from '../enrolments/index.ts';

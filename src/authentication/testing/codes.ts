@@ -1,6 +1,6 @@
 /** What people do with codes: read a message, look at an authenticator app, take a recovery code off a list. */
 import { Secret, TOTP } from 'otpauth';
-import { openContent } from '../../notifications/message.ts';
+import { openContent } from '../../notifications/index.ts';
 import type { InstanceContext } from '../../tenancy/index.ts';
 import { recoveryCodesEnrolment } from '../enrolments/recovery-codes.ts';
 import { totpEnrolment } from '../enrolments/totp.ts';
