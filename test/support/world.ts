@@ -76,6 +76,9 @@ export async function createWorld(server: TestServer, instance: InstanceContext)
   const newcomer = await createPerson(context);
   await context.db.user.updateMany({ where: { id: newcomer.user.id }, data: { status: 'pending' } });
   const registration = await context.db.registrationRequest.create({ data: { id: newId('reg'), userId: newcomer.user.id } });
+  // Not of the person who signs in: they would be asked for its code.
+  const credential = await context.db.totpCredential.create({ data: { id: newId('totp'), userId: newcomer.user.id, name: 'Telephone', sealedSecret: 'sealed', lastStep: 0 } });
+  const replay = await context.db.riskReplay.create({ data: { id: newId('replay'), status: 'done', request: {}, result: {} } });
   const request = await context.db.recoveryRequest.create({ data: { id: newId('request'), userId: person.user.id, kind: 'second_factor', expiresAt: new Date(Date.now() + 86_400_000) } });
 
   return {
@@ -84,6 +87,7 @@ export async function createWorld(server: TestServer, instance: InstanceContext)
       messageId: message.id, template: 'test', channel: 'email', locale: 'en',
       userId: person.user.id, subjectId: person.user.id, applicationId: client.application.id, secretId: secret.id, resourceServerId: resource.id, sessionId: session.id,
       eventId: event.id, keyId: key.id, domainId: String(domain.body['id']), role: 'owner', instanceId: context.instance.id, instance: context.instance.id,
+      credentialId: credential.id, replayId: replay.id, section: 'profile', linkToken: setup.token,
       registrationId: registration.id, requestId: request.id, recoveryToken: setup.token,
       flowId: new URL(page.url).pathname.split('/').at(-1) ?? '', token: setup.token, invitationId: String(invitation.body['id']), invitationToken: String(invitation.body['url']).split('/').at(-1) ?? '', file: `${String(branding.body['logoHash'])}.png`,
       uid: resume.split('/').at(-1) ?? '', clientId: client.clientId, colour: '0b5fff', month: new Date().toISOString().slice(0, 7), planId: 'free',
