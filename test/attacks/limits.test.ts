@@ -150,6 +150,9 @@ describe('attack: limit.anonymous-state', () => {
     'POST /t/:instance/oauth2/authorize': () => ({ method: 'POST', target: '/t/default/oauth2/authorize', headers: [form], body: authorizeQuery() }),
     'POST /t/:instance/oauth2/par': () => ({ method: 'POST', target: '/t/default/oauth2/par', headers: [form], body: authorizeQuery() }),
     'POST /t/:instance/oauth2/device_authorization': () => ({ method: 'POST', target: '/t/default/oauth2/device_authorization', headers: [form], body: `client_id=${television.clientId}&scope=openid` }),
+    // Leads to a sign-in whoever is not signed in.
+    'GET /t/:instance/account/:section': () => ({ target: '/t/default/account/profile' }),
+    'POST /t/:instance/account/:section': () => ({ method: 'POST', target: '/t/default/account/profile', headers: [form], body: 'do=profile' }),
     'GET /t/:instance/oauth2/device': () => ({ target: '/t/default/oauth2/device' }),
   };
 
@@ -177,7 +180,7 @@ describe('attack: limit.anonymous-state', () => {
   }, 120_000);
 
   it.each(Object.keys(creators))('%s is limited, for one address alone, and its rows have an end', async (name) => {
-    await world.api('PATCH', '/settings', { rateLimit: { applicationPerSecond: 100, applicationBurst: 100, addressPerSecond: 50, addressBurst: 200 } });
+    await world.api('PATCH', '/settings', { rateLimit: { applicationPerSecond: 100, applicationBurst: 100, addressPerSecond: 20, addressBurst: 200 } });
     const before = await counts();
     const flood = 800;
     const network = Object.keys(creators).indexOf(name) + 1;

@@ -94,6 +94,18 @@ describe('attack: out.addresses', () => {
     expect(inside.connections()).toBe(0);
   });
 
+  it('no webhook and no list of addresses lies inside', async () => {
+    for (const host of ['localhost', '127.0.0.1', '[::1]', '2130706433']) {
+      const url = `https://${host}:${inside.port}/`;
+      const hook = await server.api('POST', '/flow-hooks', { name: host, triggers: ['sign_in.before'], url, enabled: false });
+      const called: { body: Record<string, unknown> } = await server.api('POST', `/flow-hooks/${String((hook.body as { id?: string }).id)}/test`, {});
+      expect([host, hook.status === 400 || called.body['status'] === 'failed']).toEqual([host, true]);
+      const list = await server.api('POST', '/address-lists', { name: host, url });
+      expect([host, list.status === 400 || (list.body as { fetchError: string | null }).fetchError !== null]).toEqual([host, true]);
+    }
+    expect(inside.connections()).toBe(0);
+  });
+
   it('an answer without end is cut', async () => {
     const endless = createServer((_request, response) => {
       response.writeHead(200, { 'content-type': 'application/json' });
@@ -119,10 +131,11 @@ describe('attack: out.addresses', () => {
   });
 
   it('every field that holds an address is one whose calls were tried, or that is never called', async () => {
-    const called = ['jwksUri', 'backchannelLogoutUri', 'breachedListUrl'];
+    const called = ['jwksUri', 'backchannelLogoutUri', 'breachedListUrl', 'url'];
     /** Opened by browsers, compared as text or number, or read by nobody. */
-    const neverCalled = ['redirectUris', 'postLogoutRedirectUris', 'allowedOrigins', 'initiateLoginUri', 'sectorIdentifierUri', 'homepageUri', 'termsLink', 'privacyLink', 'supportLink', 'introspectsResources', 'address'];
-    const fields = server.app.declaredRoutes.flatMap((route) => fieldsOf(schemaOf(route, 'body'))).map(({ path }) => path.at(-1) ?? '').filter((name) => /ur[il]s?$|origins?$|link$|address|endpoint|host$|resources$/i.test(name) && !['addressPerSecond', 'addressBurst', 'failuresPerAddress', 'tokenEndpointAuthMethod'].includes(name));
+    const neverCalled = ['redirectUris', 'postLogoutRedirectUris', 'allowedOrigins', 'initiateLoginUri', 'sectorIdentifierUri', 'homepageUri', 'termsLink', 'privacyLink', 'supportLink', 'introspectsResources', 'address', 'redirectUri', 'link'];
+    const noAddresses = ['addressPerSecond', 'addressBurst', 'failuresPerAddress', 'tokenEndpointAuthMethod', 'attemptsPerAddress', 'sendsPerAddress', 'messagesPerAddressPerHour', 'bad_address', 'velocity_address'];
+    const fields = server.app.declaredRoutes.flatMap((route) => fieldsOf(schemaOf(route, 'body'))).map(({ path }) => path.at(-1) ?? '').filter((name) => /ur[il]s?$|origins?$|link$|address|endpoint|host$|resources$/i.test(name) && !noAddresses.includes(name));
     expect([...new Set(fields)].toSorted()).toEqual([...called, ...neverCalled].toSorted());
     const { status } = await server.api('POST', '/applications', { name: 'Sector', kind: 'web', oidc: { redirectUris: [redirectUri], subjectType: 'pairwise', sectorIdentifierUri: `https://localhost:${inside.port}/` } });
     expect([201, 400]).toContain(status);
@@ -132,7 +145,7 @@ describe('attack: out.addresses', () => {
   it('nothing in the sources opens a connection but the one door, the database and Redis', async () => {
     const sources = await readSources(['src'], (file) => !file.endsWith('.test.ts') && !file.includes('/testing/'));
     const named: Record<string, string> = {
-      'src/core/outbound.ts': 'the door', 'src/core/database-sockets.ts': 'the database', 'src/core/signals.ts': 'the database', 'src/bootstrap/check-port.ts': 'listens', 'src/core/http/docs-page.ts': 'a script for browsers',
+      'src/core/outbound.ts': 'the door', 'src/core/database-sockets.ts': 'the database', 'src/core/signals.ts': 'the database', 'src/bootstrap/check-port.ts': 'listens', 'src/protocols/oidc/api-door.ts': 'an answer that is never sent', 'src/core/http/docs-page.ts': 'a script for browsers',
     };
     const openers = sources.filter(({ text }) => /from '(?:node:)?(?:https?|net|tls|dgram|undici|http2)'|(?<![.\w])fetch\(|new WebSocket\(|new EventSource\(/
       .test(text.replace(/import (?:type[^;]*|\{ STATUS_CODES \} from 'node:http');/g, '').replace(/\/\*[\s\S]*?\*\//g, ''))).map(({ file }) => file);

@@ -4,26 +4,47 @@ import { exportJWK, generateKeyPair, type JWK, SignJWT } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createResourceServer, deviceCodeGrant, putResourceGrant } from '../../src/applications/index.ts';
 import { browserCookieName, createSetupLink, findLiveSession, sessionCookieName } from '../../src/authentication/index.ts';
+import { recoveryCodesEnrolment } from '../../src/authentication/enrolments/recovery-codes.ts';
+import { draftCodes } from '../../src/authentication/recovery-codes.ts';
+import { solve } from '../../src/authentication/risk/captcha.ts';
+import { giveAddress } from '../../src/authentication/testing/codes.ts';
+import { lastMail } from '../../src/authentication/testing/mailbox.ts';
+import { SoftwareAuthenticator } from '../../src/authentication/testing/software-authenticator.ts';
+import { newId } from '../../src/core/ids.ts';
 import { proofKinds } from '../../src/core/proof-registry.ts';
+import { createUser } from '../../src/directory/index.ts';
+import { createSource } from '../../src/federation/sources.ts';
+import { startVendor, type VendorServer } from '../../src/federation/testing/vendor.ts';
+import { openIdVendors } from '../../src/federation/testing/western-vendors.ts';
 import { createInstance, type InstanceContext, signingKeyFor, withPrincipal } from '../../src/tenancy/index.ts';
 import { ApiProgram } from '../support/api-flow.ts';
 import { type Browser, createBrowser, formOf, type Page } from '../support/browser.ts';
-import { authorizeCode, authorizeUrl, createClient, createPkce, exchange, type Pkce, post, push, redirectUri, signIn, type SignedIn, startProtocolServer, type TestClient } from '../support/oidc.ts';
+import { authorizeCode, authorizeUrl, createClient, createPerson, createPkce, exchange, password, type Pkce, post, push, redirectUri, signIn, type SignedIn, startProtocolServer, type TestClient } from '../support/oidc.ts';
 import type { TestServer } from '../support/server.ts';
-import { createWorld, wideLimits } from '../support/world.ts';
+import { giveTries, WaitingFlow } from '../support/waiting-flow.ts';
+import { createWorld, type World, wideLimits } from '../support/world.ts';
 
 let server: TestServer;
 let context: InstanceContext;
 let issuer: string;
+let outside: VendorServer;
 beforeAll(async () => {
   // Guesses of device codes are counted by address: a proxy gives each request one of its own.
-  const started = await startProtocolServer({ settings: { TRUSTED_PROXIES: '127.0.0.1' } });
+  const started = await startProtocolServer({ settings: { TRUSTED_PROXIES: '127.0.0.1', OUTBOUND_ALLOW: '127.0.0.1' } });
   ({ server } = started);
   ({ issuer } = server);
-  await server.api('PATCH', '/settings', { ...wideLimits, dynamicRegistration: { enabled: true } });
+  await server.api('PATCH', '/settings', {
+    ...wideLimits, dynamicRegistration: { enabled: true }, captcha: { difficulty: 8 }, lockout: { failuresPerAddress: 10_000 },
+    methods: { first: ['password', 'otp_email', 'magic_link', 'webauthn'], codeLength: 8, failuresPerUser: 100 } });
+  outside = await startVendor(vendor);
+  outside.desk.profile = { email: undefined, email_verified: undefined };
   context = withPrincipal(await server.context(), { kind: 'system' });
 });
-afterAll(() => server.close());
+afterAll(async () => {
+  await outside.close();
+  await server.close();
+});
+const vendor = openIdVendors.find(({ kind }) => kind === 'oidc') ?? (() => { throw new Error('no such vendor'); })();
 
 let addresses = 0;
 const fromElsewhere = () => ({ 'x-forwarded-for': `198.51.${Math.floor((addresses += 1) / 250) % 250}.${(addresses % 250) + 1}` });
@@ -42,6 +63,8 @@ interface Minted {
   readonly codePkce: Pkce;
   readonly registered: string;
   readonly proofKey: { privateKey: CryptoKey; publicJwk: JWK };
+  readonly flows: Flows;
+  readonly trips: Trips;
 }
 
 async function mint(): Promise<Minted> {
@@ -79,10 +102,14 @@ async function mint(): Promise<Minted> {
   const { kid, key } = await signingKeyFor(context, 'RS256');
   const session = await context.db.sessionParticipant.findFirstOrThrow({ where: { applicationId: client.application.id, sid: { not: null } } });
   const domain = await server.api('POST', '/domains', { hostname: `login-${randomUUID().slice(0, 8)}.example.org` });
+  const { flows, ...ofFlows } = await mintFlows(client);
+  const { trips, ...ofTrips } = await mintTrips();
 
   return {
-    client, api, television, signedIn, waiting, waitingPage, resumePath, resumeBrowser, codePkce, registered: registered.client_id, proofKey,
+    flows, trips, client, api, television, signedIn, waiting, waitingPage, resumePath, resumeBrowser, codePkce, registered: registered.client_id, proofKey,
     values: {
+      ...ofFlows.values, ...ofTrips.values,
+      'authentication.account-form-token': formOf(await signedIn.browser.open(`${issuer}/account/profile`)).fields['formToken'] ?? '',
       'authentication.browser-token': waiting.cookies.get(browserCookieName(context))?.value ?? '',
       'authentication.session-token': signedIn.browser.cookies.get(sessionCookieName(context))?.value ?? '',
       'authentication.flow-id': new URL(waitingPage.url).pathname.split('/').at(-1) ?? '',
@@ -109,6 +136,107 @@ async function mint(): Promise<Minted> {
       'oauth.registration-access-token': registered.registration_access_token,
       'tenancy.domain-challenge': (domain.body as { proof: { value: string } }).proof.value,
     },
+  };
+}
+
+/** Sign-ins that wait, each for a thing of one kind. */
+interface Flows {
+  readonly captcha: WaitingFlow;
+  readonly code: WaitingFlow;
+  readonly link: WaitingFlow;
+  /** Its link was opened on another device. */
+  readonly paired: WaitingFlow;
+  readonly recoveryCode: WaitingFlow;
+  readonly recovery: WaitingFlow;
+  readonly passkey: WaitingFlow;
+}
+
+async function mintFlows(client: TestClient): Promise<{ flows: Flows; values: Record<string, string> }> {
+  const email = () => `${randomUUID()}@example.com`;
+  const mailed = async (verb: 'otp_email.prepare' | 'magic_link.prepare') => {
+    const to = email();
+    await context.transaction((tx) => createUser(tx, { username: to.slice(0, 30), email: to }, { emailVerified: true }));
+    const flow = await WaitingFlow.begin(context, client);
+    await flow.press('identify', { identifier: to });
+    await flow.press(verb);
+    const { variables } = await lastMail(context, to);
+    return { flow, code: variables['code'] ?? '', token: lastPart(variables['link']) };
+  };
+  const [code, link, paired] = [await mailed('otp_email.prepare'), await mailed('magic_link.prepare'), await mailed('magic_link.prepare')];
+  const elsewhere = createBrowser(server.origin);
+  const shown = await elsewhere.submit(await elsewhere.open(`${issuer}/link/${paired.token}`), {});
+
+  const person = await createPerson(context);
+  const address = email();
+  await giveAddress(context, person.user.id, { email: address });
+  const codes = draftCodes(context, randomUUID(), person.user.id);
+  await context.transaction((tx) => recoveryCodesEnrolment.store(tx, person.user.id, { id: newId('rcodes'), codes }));
+  const recoveryCode = await WaitingFlow.begin(context, client, { acr_values: 'urn:postern:acr:multi' });
+  await recoveryCode.press('identify', { identifier: person.username });
+  await recoveryCode.press('password.verify', { password });
+  const recovery = await WaitingFlow.begin(context, client);
+  await recovery.press('recover');
+  await recovery.press('recover', { identifier: person.username, channel: 'email' });
+  const { variables } = await lastMail(context, address);
+
+  const captcha = await whileCaptchaIsAsked(() => WaitingFlow.begin(context, client));
+  const passkey = await WaitingFlow.begin(context, client);
+  return {
+    flows: { captcha, code: code.flow, link: link.flow, paired: paired.flow, recoveryCode, recovery, passkey },
+    values: {
+      'authentication.captcha-challenge': formOf(captcha.page, 'challenge').fields['challenge'] ?? '',
+      'authentication.sign-in-code': code.code,
+      'authentication.magic-link': link.token,
+      'authentication.link-code': /\b\d{8}\b/.exec(shown.text.replace(/<[^>]*>/g, ' '))?.[0] ?? '',
+      'authentication.recovery-code': codes[0] ?? '',
+      'authentication.recovery-link': lastPart(variables['link']),
+      'authentication.address-code': variables['code'] ?? '',
+      'authentication.passkey-challenge': /&quot;challenge&quot;:&quot;([\w-]+)&quot;/.exec(passkey.page.text)?.[1] ?? '',
+    },
+  };
+}
+
+const lastPart = (url = '') => url.split('/').at(-1) ?? '';
+
+/** Not for longer: every other sign-in would be asked as well. */
+async function whileCaptchaIsAsked<Result>(work: () => Promise<Result>): Promise<Result> {
+  await server.api('PATCH', '/settings', { captcha: { ask: 'always' } });
+  try {
+    return await work();
+  } finally {
+    await server.api('PATCH', '/settings', { captcha: { ask: 'never' } });
+  }
+}
+
+/** Two people at an identity source: one comes back to our pages, one to an application that draws its own. */
+interface Trips {
+  readonly browser: Browser;
+  /** Where the source leads back to, with this state. */
+  callback(state: string): string;
+  readonly program: ApiProgram;
+  readonly programFlowId: string;
+}
+
+async function mintTrips(): Promise<{ trips: Trips; values: Record<string, string> }> {
+  const { desk } = outside;
+  const client = await createClient(context, { oidc: { embeddedSignIn: { enabled: true, allowedOrigins: [] } } });
+  const source = await createSource(context, {
+    kind: 'oidc', name: `Partner ${randomUUID().slice(0, 8)}`, settings: vendor.settings(desk.base), secret: vendor.secret, applicationIds: [client.application.id], rules: { createUsers: true } });
+  const callback = (there: URL, state = there.searchParams.get('state') ?? '') =>
+    `${there.searchParams.get('redirect_uri') ?? ''}?${new URLSearchParams({ code: desk.issue(there), state, iss: desk.base }).toString()}`;
+
+  const flow = await WaitingFlow.begin(context, client);
+  const leaving = await flow.press('go_to_source', { credentialId: source.id });
+  const there = new URL(/^0; url=(.*)$/.exec(leaving.headers.get('refresh') ?? '')?.[1] ?? '');
+  const program = new ApiProgram(issuer, client);
+  await program.start({ redirectUri });
+  const { body } = await program.post('identity_source/prepare', { credentialId: source.id });
+  const method = body.step?.methods?.find((each): each is { method: string; data: { url: string } } => each.method === 'identity_source');
+  const back = await createBrowser(server.origin).open(callback(new URL(method?.data.url ?? '')));
+  const trip = await context.db.federationTrip.findFirstOrThrow({ where: { sourceId: source.id, browserId: null } });
+  return {
+    trips: { browser: flow.browser, callback: (state) => callback(there, state), program, programFlowId: trip.flowId },
+    values: { 'federation.state': there.searchParams.get('state') ?? '', 'federation.source-code': new URL(back.url).searchParams.get('sourceCode') ?? '' },
   };
 }
 
@@ -176,6 +304,28 @@ const intakes: Record<string, ((minted: Minted, value: string) => Promise<boolea
   'registration endpoint': async (_minted, value) =>
     await bearer(`${issuer}/oauth2/register`, value, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ redirect_uris: [redirectUri] }) }) === 201,
   'client configuration endpoint': async ({ registered }, value) => await bearer(`${issuer}/oauth2/register/${registered}`, value) === 200,
+  'sign-in page and Authentication API, step captcha': async ({ flows }, value) =>
+    (await whileCaptchaIsAsked(() => flows.captcha.press('captcha', { challenge: value, solution: solve({ challenge: value, difficulty: 8 }) }))).text.includes('name="identifier"'),
+  'sign-in page, field code': async ({ flows }, value) => codeIn((await flows.code.press('otp_email.verify', { code: value })).url),
+  // Shown to the sign-in of the other link as well: link and code belong to the same row.
+  'sign-in link page, field token': async ({ flows: { link, paired } }, value) =>
+    codeIn((await link.press('magic_link.verify', { token: value })).url) || codeIn((await paired.press('magic_link.verify', { token: value })).url)
+    || (await createBrowser(server.origin).request(`${issuer}/link/${encodeURIComponent(value)}`)).status === 200,
+  'sign-in page, field code of a link': async ({ flows: { link, paired } }, value) =>
+    codeIn((await paired.press('magic_link.verify', { code: value })).url) || codeIn((await link.press('magic_link.verify', { code: value })).url),
+  'sign-in page, field code of a recovery code': async ({ flows }, value) => codeIn((await flows.recoveryCode.press('recovery_code.verify', { code: value })).url),
+  'sign-in page, field code of an address': async ({ flows }, value) => (await flows.recovery.press('verify_recovery', { code: value })).text.includes('name="newPassword"'),
+  // The challenge was taken when nothing but the passkey is unknown.
+  'sign-in page, field credential': async ({ flows }, value) =>
+    (await flows.passkey.press('webauthn.verify', { credential: new SoftwareAuthenticator(server.origin).get({ challenge: value, rpId: 'localhost' }) })).text.includes('data-unknown="yes"'),
+  'recovery page': async (_minted, value) => (await createBrowser(server.origin).request(`${issuer}/recover/${encodeURIComponent(value)}`)).status === 303,
+  'account page, field formToken': async ({ signedIn }, value) =>
+    (await signedIn.browser.request(`${issuer}/account/profile`, { method: 'POST', headers: { origin: server.origin }, body: new URLSearchParams({ do: 'nothing', formToken: value }) })).status === 303,
+  'callback of the identity source, parameter state': async ({ trips }, value) => (await trips.browser.request(trips.callback(value))).status === 303,
+  'method identity_source, field sourceCode': async ({ trips: { program, programFlowId } }, value) => {
+    await giveTries(context, programFlowId);
+    return (await program.post('identity_source/verify', { sourceCode: value })).status === 200;
+  },
   // Taken by applications and by the DNS.
   'the back-channel logout address of the application': undefined,
   'TXT record _postern-challenge of the host name': undefined,
@@ -219,10 +369,17 @@ describe('attack: token.purpose-confusion', () => {
   });
 });
 
+/** Its flow webhook answers nobody, and would end the sign-ins of all who come later. */
+async function createQuietWorld(): Promise<World> {
+  const world = await createWorld(server, context);
+  expect((await server.api('DELETE', `/flow-hooks/${world.parameters['hookId'] ?? ''}`)).status).toBe(204);
+  return world;
+}
+
 describe('attack: token.revocation-sticks', () => {
   it('a machine whose application is disabled, deleted or without its grant gets and keeps nothing', async () => {
     for (const change of ['disable', 'delete'] as const) {
-      const world = await createWorld(server, context);
+      const world = await createQuietWorld();
       expect(await bearer(`${issuer}/api/v1/users`, world.token)).toBe(200);
       const path = `/applications/${world.machine.application.id}`;
       expect((await server.api(change === 'disable' ? 'POST' : 'DELETE', change === 'disable' ? `${path}/disable` : path)).status).toBe(change === 'disable' ? 200 : 204);
@@ -230,7 +387,7 @@ describe('attack: token.revocation-sticks', () => {
       expect((await post(issuer, 'token', { grant_type: 'client_credentials' }, world.machine)).body['error']).toBe('invalid_client');
       expect((await post(issuer, 'introspect', { token: world.token }, world.machine)).status).toBe(401);
     }
-    const world = await createWorld(server, context);
+    const world = await createQuietWorld();
     const management = await context.db.applicationResource.findFirstOrThrow({ where: { applicationId: world.machine.application.id } });
     expect((await server.api('DELETE', `/applications/${world.machine.application.id}/resource-grants/${management.resourceServerId}`)).status).toBe(204);
     expect((await post(issuer, 'token', { grant_type: 'client_credentials', resource: `${issuer}/api/v1` }, world.machine)).body['error']).toBe('invalid_target');

@@ -81,18 +81,18 @@ export async function createWorld(server: TestServer, instance: InstanceContext)
   const replay = await context.db.riskReplay.create({ data: { id: newId('replay'), status: 'done', request: {}, result: {} } });
   const request = await context.db.recoveryRequest.create({ data: { id: newId('request'), userId: person.user.id, kind: 'second_factor', expiresAt: new Date(Date.now() + 86_400_000) } });
 
-  return {
-    context, issuer, machine, token, client, person, browser, api,
-    parameters: await completeParameters(server.app.declaredRoutes, api, {
-      messageId: message.id, template: 'test', channel: 'email', locale: 'en',
-      userId: person.user.id, subjectId: person.user.id, applicationId: client.application.id, secretId: secret.id, resourceServerId: resource.id, sessionId: session.id,
-      eventId: event.id, keyId: key.id, domainId: String(domain.body['id']), role: 'owner', instanceId: context.instance.id, instance: context.instance.id,
-      credentialId: credential.id, replayId: replay.id, section: 'profile', linkToken: setup.token,
-      registrationId: registration.id, requestId: request.id, recoveryToken: setup.token,
-      flowId: new URL(page.url).pathname.split('/').at(-1) ?? '', token: setup.token, invitationId: String(invitation.body['id']), invitationToken: String(invitation.body['url']).split('/').at(-1) ?? '', file: `${String(branding.body['logoHash'])}.png`,
-      uid: resume.split('/').at(-1) ?? '', clientId: client.clientId, colour: '0b5fff', month: new Date().toISOString().slice(0, 7), planId: 'free',
-    }),
-  };
+  const parameters = await completeParameters(server.app.declaredRoutes, api, {
+    messageId: message.id, template: 'test', channel: 'email', locale: 'en',
+    userId: person.user.id, subjectId: person.user.id, applicationId: client.application.id, secretId: secret.id, resourceServerId: resource.id, sessionId: session.id,
+    eventId: event.id, keyId: key.id, domainId: String(domain.body['id']), role: 'owner', instanceId: context.instance.id, instance: context.instance.id,
+    credentialId: credential.id, replayId: replay.id, section: 'profile', linkToken: setup.token,
+    registrationId: registration.id, requestId: request.id, recoveryToken: setup.token,
+    flowId: new URL(page.url).pathname.split('/').at(-1) ?? '', token: setup.token, invitationId: String(invitation.body['id']), invitationToken: String(invitation.body['url']).split('/').at(-1) ?? '', file: `${String(branding.body['logoHash'])}.png`,
+    uid: resume.split('/').at(-1) ?? '', clientId: client.clientId, colour: '0b5fff', month: new Date().toISOString().slice(0, 7), planId: 'free',
+  });
+  // It leads to nobody, and would keep everybody out.
+  await api('PATCH', `/flow-hooks/${parameters['hookId'] ?? ''}`, { enabled: false });
+  return { context, issuer, machine, token, client, person, browser, api, parameters };
 }
 
 /** The address of a route with these parameters, as a request target. */

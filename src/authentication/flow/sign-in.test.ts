@@ -220,7 +220,7 @@ describe('a browser that is signed in', () => {
     const browser = new TestBrowser(setting);
     const flowId = await browser.start({ acrValues: ['urn:postern:acr:multi'] });
     expect(hasFinished(await browser.signIn(flowId))).toBe(true);
-    expect(lastOutcome()).toEqual({ kind: 'denied', reason: 'level_unreachable', error: 'unmet_authentication_requirements' });
+    expect(lastOutcome()).toEqual({ kind: 'denied', reason: 'no_second_factor', error: 'unmet_authentication_requirements' });
     expect(await live(browser)).toBeUndefined();
   });
 

@@ -56,8 +56,8 @@ async function discover(world: World, provider: Provider): Promise<client.Config
 }
 
 const boundedFetch = (world: World): client.CustomFetch => {
-  const fetch = world.outbound.asFetch('identity-source');
-  return (url, options) => fetch(url, options as RequestInit);
+  const fetchThroughDoor = world.outbound.asFetch('identity-source');
+  return (url, options) => fetchThroughDoor(url, options as RequestInit);
 };
 
 export async function oidcAuthorizeUrl(world: World, source: ConnectedSource<unknown>, provider: Provider, departure: Departure, more: Readonly<Record<string, string | undefined>> = {}): Promise<URL> {
