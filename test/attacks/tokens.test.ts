@@ -144,7 +144,7 @@ interface Flows {
   readonly captcha: WaitingFlow;
   readonly code: WaitingFlow;
   readonly link: WaitingFlow;
-  /** Its link was opened on another device. */
+  /** Another one, for the code that its link shows on another device. */
   readonly paired: WaitingFlow;
   readonly recoveryCode: WaitingFlow;
   readonly recovery: WaitingFlow;
@@ -164,7 +164,9 @@ async function mintFlows(client: TestClient): Promise<{ flows: Flows; values: Re
   };
   const [code, link, paired] = [await mailed('otp_email.prepare'), await mailed('magic_link.prepare'), await mailed('magic_link.prepare')];
   const elsewhere = createBrowser(server.origin);
-  const shown = await elsewhere.submit(await elsewhere.open(`${issuer}/link/${paired.token}`), {});
+  const pair = async ({ token }: { token: string }) => elsewhere.submit(await elsewhere.open(`${issuer}/link/${token}`), {});
+  await pair(link);
+  const shown = await pair(paired);
 
   const person = await createPerson(context);
   const address = email();
@@ -231,7 +233,7 @@ async function mintTrips(): Promise<{ trips: Trips; values: Record<string, strin
   const program = new ApiProgram(issuer, client);
   await program.start({ redirectUri });
   const { body } = await program.post('identity_source/prepare', { credentialId: source.id });
-  const method = body.step?.methods?.find((each): each is { method: string; data: { url: string } } => each.method === 'identity_source');
+  const method = body.step?.methods?.find((each): each is { method: string; credentialId: string; data: { url: string } } => 'credentialId' in each && each.credentialId === source.id);
   const back = await createBrowser(server.origin).open(callback(new URL(method?.data.url ?? '')));
   const trip = await context.db.federationTrip.findFirstOrThrow({ where: { sourceId: source.id, browserId: null } });
   return {
@@ -307,12 +309,12 @@ const intakes: Record<string, ((minted: Minted, value: string) => Promise<boolea
   'sign-in page and Authentication API, step captcha': async ({ flows }, value) =>
     (await whileCaptchaIsAsked(() => flows.captcha.press('captcha', { challenge: value, solution: solve({ challenge: value, difficulty: 8 }) }))).text.includes('name="identifier"'),
   'sign-in page, field code': async ({ flows }, value) => codeIn((await flows.code.press('otp_email.verify', { code: value })).url),
-  // Shown to the sign-in of the other link as well: link and code belong to the same row.
-  'sign-in link page, field token': async ({ flows: { link, paired } }, value) =>
-    codeIn((await link.press('magic_link.verify', { token: value })).url) || codeIn((await paired.press('magic_link.verify', { token: value })).url)
+  // Link and code lie in one row: each is shown where the other one is alive.
+  'sign-in link page, field token': async ({ flows: { link, paired }, values }, value) =>
+    codeIn((await (value === values['authentication.magic-link'] ? link : paired).press('magic_link.verify', { token: value })).url)
     || (await createBrowser(server.origin).request(`${issuer}/link/${encodeURIComponent(value)}`)).status === 200,
-  'sign-in page, field code of a link': async ({ flows: { link, paired } }, value) =>
-    codeIn((await paired.press('magic_link.verify', { code: value })).url) || codeIn((await link.press('magic_link.verify', { code: value })).url),
+  'sign-in page, field code of a link': async ({ flows: { link, paired }, values }, value) =>
+    codeIn((await (value === values['authentication.link-code'] ? paired : link).press('magic_link.verify', { code: value })).url),
   'sign-in page, field code of a recovery code': async ({ flows }, value) => codeIn((await flows.recoveryCode.press('recovery_code.verify', { code: value })).url),
   'sign-in page, field code of an address': async ({ flows }, value) => (await flows.recovery.press('verify_recovery', { code: value })).text.includes('name="newPassword"'),
   // The challenge was taken when nothing but the passkey is unknown.
