@@ -25,7 +25,7 @@ const profile = {
   position: z.int().min(0).max(10_000).describe('Order on the sign-in page.'),
   onSignInPage: z.boolean().describe('Whether it has a button there. Without one, people get to it by the domain of their address.'),
   applicationIds: z.array(z.string().regex(idPattern('app'), 'must be the id of an application')).max(200).refine(distinct, 'must not name an application twice').describe('The applications that offer it; empty: all.'),
-  domains: z.array(z.string().toLowerCase().max(253)).max(50).refine(distinct, 'must not name a domain twice')
+  domains: z.array(z.string().toLowerCase().max(253).regex(z.regexes.domain, 'must be a domain name, such as example.com')).max(50).refine(distinct, 'must not name a domain twice')
     .describe('Verified domains of the instance. Whoever types an address there is offered this source first, and its word on addresses there counts.'),
   rules: sourceRulesSchema,
 };

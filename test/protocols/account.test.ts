@@ -6,12 +6,14 @@ import type { InstanceContext } from '../../src/tenancy/index.ts';
 import { type Browser, createBrowser, formOf, type Page } from '../support/browser.ts';
 import { authorizeCode, createClient, createPerson, password, type Person, signIn, startProtocolServer } from '../support/oidc.ts';
 import type { TestServer } from '../support/server.ts';
+import { wideLimits } from '../support/world.ts';
 
 let server: TestServer;
 let context: InstanceContext;
 let now = Date.now();
 beforeAll(async () => {
   ({ server, context } = await startProtocolServer());
+  await setSettings(wideLimits);
   now = Date.now();
 });
 afterAll(() => server.close());

@@ -13,6 +13,18 @@ export function decide(facts: Facts, policy: Policy, list: readonly Requirement[
   return first.verdict.kind === 'unmet' ? { kind: 'step', step: first.verdict.step } : first.verdict;
 }
 
+/**
+ * What a page shows: looking runs no effects, so those that are due are passed over. They run with the next input, which
+ * may then lead elsewhere.
+ */
+export function decideToShow(facts: Facts, policy: Policy): Decision {
+  const [first, ...more] = missing(facts, policy);
+  if (first?.verdict.kind !== 'effect') return decide(facts, policy);
+  const beyond = more.find(({ verdict }) => verdict.kind !== 'effect')?.verdict;
+  if (beyond === undefined || beyond.kind === 'effect') return first.verdict;
+  return beyond.kind === 'unmet' ? { kind: 'step', step: beyond.step } : beyond;
+}
+
 /** Everything that is not met. A requirement that throws denies: an error must never open a door. */
 export function missing(facts: Facts, policy: Policy, list: readonly Requirement[] = requirements): { name: string; verdict: Exclude<Verdict, { kind: 'met' }> }[] {
   return list.flatMap((requirement) => {

@@ -9,7 +9,7 @@ import { findAction } from './actions.ts';
 import { complete, type Presented } from './complete.ts';
 import { type Decision, decide } from './decide.ts';
 import { featuresOf } from './features.ts';
-import { loadSituation } from './situation.ts';
+import { loadSituation, type Situation } from './situation.ts';
 import { advance, findFlow, type FlowState } from './store.ts';
 import { type Denied, denied } from './verdicts.ts';
 
@@ -41,6 +41,9 @@ export type Progress =
 
 const stay: Progress = { kind: 'stay' };
 
+/** Ways out of a flow: nothing need be found out for them. */
+const ways: ReadonlySet<string> = new Set(['cancel', 'leave', 'restart', 'switch_account']);
+
 /**
  * Takes one input of an active flow. Refused input is no error: it stands in the flow as its notice.
  * @throws Problem 503 when the hashing queue is full; the attempt is given back
@@ -48,10 +51,14 @@ const stay: Progress = { kind: 'stay' };
 export async function takeInput(context: InstanceContext, turn: Turn): Promise<Progress> {
   const { flow, holder, input } = turn;
   if (input.version !== flow.version) return { kind: 'changed' };                 // an old form
-  const situation = await loadSituation(context, flow, holder.presented.session);
-  const decision = decide(situation.facts, situation.policy);
   const action = findAction(context.core, input.do);
   if (!action) return page;
+  const looked = await lookAt(context, turn);
+  // A flow that began with a proof (a set-up link) finds out at its first input what others do after their first proof.
+  const found = looked.decision.kind === 'effect' && !ways.has(input.do) ? await findOut(context, turn) : looked;
+  if (!found) return { kind: 'changed' };
+  const { situation, decision } = found;
+  if (found !== looked && decision.kind === 'denied') return deny(context, found.flow, decision);
   const result = await action(context, { situation, decision, browser: holder.browser, fields: input.fields, method: input.do.split('.')[0] ?? '' });
   switch (result.kind) {
     case 'page': case 'redirect': case 'changed': return result;
@@ -77,19 +84,26 @@ async function goOn(context: InstanceContext, turn: Turn): Promise<Progress> {
   }
 }
 
+interface Found { readonly flow: FlowState; readonly situation: Situation; readonly decision: Decision }
+
+async function lookAt(context: InstanceContext, { flow, holder }: Turn): Promise<Found> {
+  const situation = await loadSituation(context, flow, holder.presented.session);
+  return { flow, situation, decision: decide(situation.facts, situation.policy) };
+}
+
 /** More effects than any flow has: a feature that asks for its effect again and again must not hold up the server. */
 const mostEffects = 10;
 
 /** Runs what requirements must have found out, one after the other, until they can decide. Undefined: the flow was changed meanwhile. */
-async function findOut(context: InstanceContext, { flow: { id }, holder }: Turn): Promise<{ flow: FlowState; decision: Decision } | undefined> {
+async function findOut(context: InstanceContext, { flow: { id }, holder }: Turn): Promise<Found | undefined> {
   for (let effects = 0; ; effects += 1) {
     const flow = await findFlow(context, id);
     if (flow?.status !== 'active') return undefined;
     const situation = await loadSituation(context, flow, holder.presented.session);
     const decision = decide(situation.facts, situation.policy);
-    if (decision.kind !== 'effect') return { flow, decision };
+    if (decision.kind !== 'effect') return { flow, situation, decision };
     const effect = featuresOf(context.core).find(({ effects: own }) => own && Object.hasOwn(own, decision.effect))?.effects?.[decision.effect];
-    if (!effect || effects === mostEffects) return { flow, decision: denied('policy_error') };
+    if (!effect || effects === mostEffects) return { flow, situation, decision: denied('policy_error') };
     if (!await effect(context, situation)) return undefined;
   }
 }

@@ -13,7 +13,7 @@ import { maximumPasswordBytes } from '../../core/password-text.ts';
 import type { AccountChoice, FlowAction, FlowView, LoadedFlow, MethodView, StepName, StepView } from '../types.ts';
 import { recoveryChannels } from '../recovery/recoveries.ts';
 import { canSwitch } from './another-purpose.ts';
-import { type Decision, decide } from './decide.ts';
+import { type Decision, decideToShow } from './decide.ts';
 import { featuresOf } from './features.ts';
 import { formToken } from './form-token.ts';
 import { loadFlowOrigin } from './origins.ts';
@@ -38,7 +38,7 @@ export async function elsewhere(context: InstanceContext, flow: FlowState | unde
 /** `browser` is undefined where a program holds the flow: it has no forms and no accounts to choose from. */
 export async function viewOf(context: InstanceContext, situation: Situation, browser: Browser | undefined): Promise<FlowView> {
   const { flow, user, application } = situation;
-  const decision = flow.status === 'active' ? decide(situation.facts, situation.policy) : undefined;
+  const decision = flow.status === 'active' ? decideToShow(situation.facts, situation.policy) : undefined;
   const status = decision?.kind === 'denied' ? 'denied' : flow.status;
   const step = decision?.kind === 'step' ? await viewStep(context, situation, decision.step, browser) : undefined;
   return {

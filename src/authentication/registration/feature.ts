@@ -97,10 +97,13 @@ async function passwordField(context: InstanceContext, facts: Facts): Promise<Fi
   return { name: 'password', type: 'password', required: !await mayGoWithoutPassword(context, facts), autocomplete: 'new-password', maxLength: maximumPasswordBytes };
 }
 
-/** Where another first factor is offered, the next sign-in does not need one. */
+/** What a newcomer has from the first day: the address that was proven. */
+const byAddress: ReadonlySet<string> = new Set(['otp_email', 'otp_sms', 'magic_link']);
+
+/** Where a first factor is offered that needs nothing else, the next sign-in does not need a password. */
 async function mayGoWithoutPassword(context: InstanceContext, facts: Facts): Promise<boolean> {
   if (context.instance.settings.registration.password === 'required') return false;
-  const others = factorsOf(context.core).filter(({ method, steps }) => method !== 'password' && steps.includes('first_factor'));
+  const others = factorsOf(context.core).filter(({ method, steps }) => byAddress.has(method) && steps.includes('first_factor'));
   const offered = await Promise.all(others.map((factor) => factor.describe(context, facts, 'first_factor')));
   return offered.some((views) => views.length > 0);
 }
