@@ -51,6 +51,28 @@ async function rotate(masterKey?: string): Promise<{ code: number; output: strin
   return { code, output: lines.join('\n') };
 }
 
+const keptId = 'kept';
+const kept = [
+  { table: 'AddressChange', column: 'sealedValue', what: 'value' }, { table: 'TotpCredential', column: 'sealedSecret', what: 'secret' },
+  { table: 'FlowHook', column: 'sealedSecret', what: 'secret' }, { table: 'FlowHook', column: 'sealedPreviousSecret', what: 'secret' },
+  { table: 'NotificationGateway', column: 'sealedSecret', what: 'secret' }, { table: 'NotificationMessage', column: 'sealedContent', what: 'content' },
+  { table: 'IdentitySource', column: 'sealedSecret', what: 'secret' },
+];
+
+/** What no request of this test seals. */
+async function sealOneOfEach({ core, db }: InstanceContext, userId: string): Promise<void> {
+  const sealed = (table: string, what: string) => core.keyring.seal('kept', `default/${table}/${keptId}/${what}`);
+  const expiresAt = new Date(Date.now() + 3_600_000);
+  await db.addressChange.create({ data: { id: keptId, userId, channel: 'email', sealedValue: sealed('AddressChange', 'value'), codeHash: 'x', expiresAt } });
+  // Whoever has an authenticator app would be asked for its code.
+  const somebodyElse = await db.user.findFirstOrThrow({ where: { id: { not: userId } } });
+  await db.totpCredential.create({ data: { id: keptId, userId: somebodyElse.id, name: 'Telephone', sealedSecret: sealed('TotpCredential', 'secret'), lastStep: 0 } });
+  await db.flowHook.create({ data: { id: keptId, name: 'Hook', enabled: false, triggers: ['sign_in.before'], url: 'https://hooks.example.com/', sealedSecret: sealed('FlowHook', 'secret'), sealedPreviousSecret: sealed('FlowHook', 'secret') } });
+  await db.notificationGateway.create({ data: { id: keptId, name: 'Mail', channel: 'email', kind: 'smtp', enabled: false, prefixes: [], settings: {}, sealedSecret: sealed('NotificationGateway', 'secret') } });
+  await db.notificationMessage.create({ data: { id: keptId, template: 'test', channel: 'email', locale: 'en', status: 'sent', sealedContent: sealed('NotificationMessage', 'content'), expiresAt } });
+  await db.identitySource.create({ data: { id: keptId, kind: 'oidc', name: 'Source', enabled: false, settings: {}, applicationIds: [], domains: [], sealedSecret: sealed('IdentitySource', 'secret') } });
+}
+
 describe('rotate-master-key', () => {
   it('covers every sealed column of the schema', () => {
     const inSchema = Object.values(Prisma.ModelName).flatMap((model) => Object.values(Prisma[`${model}ScalarFieldEnum`]).filter((field) => /^sealed(?!At$)/.test(field)).map((field) => `${model}.${field}`));
@@ -83,6 +105,7 @@ describe('rotate-master-key', () => {
     const created = await (await createOnce()).json();
     const flow = await context.db.flow.findFirstOrThrow({ where: { sealedIdentifier: { not: null } } });
     await context.db.flow.updateMany({ where: { id: flow.id }, data: { sealedPending: server.core.keyring.seal('{}', `default/Flow/${flow.id}/pending`) } });
+    await sealOneOfEach(context, person.user.id);
     for (const { table, column, member } of sealedColumns.filter(({ member: part }) => part !== 'deviceCode')) {
       const rows = await server.core.database.$queryRawUnsafe<unknown[]>(`SELECT 1 FROM "${table}" WHERE "${column}"${member ? ` ->> '${member}'` : ''} LIKE 'v1.%'`);
       expect(rows.length, `${table}.${column} ${member ?? ''}`).toBeGreaterThan(0);
@@ -104,6 +127,11 @@ describe('rotate-master-key', () => {
     const tokens = await exchange(issuer, { client, pkce, code: new URL(again.url).searchParams.get('code') ?? '' });
     expect(tokens.status).toBe(200);
     expect(await openClientSecrets(context, signing.application.id)).toEqual([signing.secret]);
+    const opened = await Promise.all(kept.map(async ({ table, column, what }) => {
+      const [row] = await server.core.database.$queryRawUnsafe<{ sealed: string }[]>(`SELECT "${column}" AS "sealed" FROM "${table}" WHERE id = '${keptId}'`);
+      return server.core.keyring.open(row?.sealed ?? '', `default/${table}/${keptId}/${what}`).toString('utf8');
+    }));
+    expect(opened).toEqual(kept.map(() => 'kept'));
     expect((await post(issuer, 'token', { grant_type: 'urn:ietf:params:oauth:grant-type:device_code', device_code: String(code.body['device_code']) }, device)).body['error']).toBe('authorization_pending');
     expect(await (await createOnce()).json()).toEqual(created);
     await server.stop();

@@ -80,8 +80,8 @@ describe('sign-in', () => {
     expect((await browser.open(denied.url, { headers })).text).toContain('do not let you open');
   });
 
-  it('that needs a second factor nobody can show here yet says so to the application', async () => {
-    await policy({ effect: 'require_second_factor', secondFactor: { methods: ['totp'], intervalSeconds: 3_600 } });
+  it('that needs a second factor which the person neither has nor can set up says so to the application', async () => {
+    await policy({ effect: 'require_second_factor', secondFactor: { methods: ['otp_sms'], intervalSeconds: 3_600 } });
     const { page } = await tryToSignIn();
     expect(new URL(page.url).searchParams.get('error')).toBe('unmet_authentication_requirements');
   });
