@@ -14,12 +14,12 @@ export function decide(facts: Facts, policy: Policy, list: readonly Requirement[
 }
 
 /**
- * What a page shows: looking runs no effects, so those that are due are passed over. They run with the next input, which
- * may then lead elsewhere.
+ * What a page shows. Looking runs no effects, and a set-up begins with a proof before anything was posted: its effects
+ * are passed over until they run with the first input, which may then lead elsewhere.
  */
 export function decideToShow(facts: Facts, policy: Policy): Decision {
   const [first, ...more] = missing(facts, policy);
-  if (first?.verdict.kind !== 'effect') return decide(facts, policy);
+  if (first?.verdict.kind !== 'effect' || facts.purpose !== 'setup') return decide(facts, policy);
   const beyond = more.find(({ verdict }) => verdict.kind !== 'effect')?.verdict;
   if (beyond === undefined || beyond.kind === 'effect') return first.verdict;
   return beyond.kind === 'unmet' ? { kind: 'step', step: beyond.step } : beyond;
