@@ -7,6 +7,7 @@ import { type Core, perCore } from '../../core/core.ts';
 import type { Application } from '../../applications/index.ts';
 import type { User } from '../../directory/index.ts';
 import type { InstanceContext } from '../../tenancy/index.ts';
+import type { PasswordState } from '../passwords.ts';
 import type { Proof, SessionView, StepName, StepView } from '../types.ts';
 import type { Action } from './action.ts';
 import type { FeatureFacts } from './feature-facts.ts';
@@ -18,6 +19,8 @@ export interface Loading {
   readonly flow: FlowState;
   readonly user: User | undefined;
   readonly application: Application | undefined;
+  /** Of the user; undefined: none. */
+  readonly password: PasswordState | undefined;
   /** The session that the flow goes on from. */
   readonly session: SessionView | undefined;
   /** Of the session and of this flow. */

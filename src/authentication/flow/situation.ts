@@ -33,7 +33,7 @@ export async function loadSituation(context: InstanceContext, flow: FlowState, p
     flow.applicationId === null ? undefined : findApplication(context, flow.applicationId),
     userId === undefined ? undefined : findPassword(context, userId),
   ]);
-  const features = await loadFeatureFacts(context, { flow, user, application, session: continued, proofs: [...continued?.proofs ?? [], ...flow.proofs] });
+  const features = await loadFeatureFacts(context, { flow, user, application, password, session: continued, proofs: [...continued?.proofs ?? [], ...flow.proofs] });
   const newUser = user === undefined && flow.pending.newUser !== undefined;
   const facts: Facts = {
     ...features,

@@ -10,7 +10,6 @@ import type { FlowFeature, Loading } from '../flow/feature.ts';
 import type { Situation } from '../flow/situation.ts';
 import { advance, type FlowState } from '../flow/store.ts';
 import { isAtLeast, levelOf } from '../levels.ts';
-import { findPassword } from '../passwords.ts';
 import type { Method, Proof, StepView } from '../types.ts';
 import { deviceReliedOn } from './demands.ts';
 import { enrolmentPutOff } from './events.ts';
@@ -23,11 +22,11 @@ import { enrolledMethods, instanceRule } from './rule.ts';
 const pendingSchema = z.object({ skipped: z.boolean().optional(), codesDeclined: z.boolean().optional() });
 const pendingOf = (flow: FlowState) => pendingSchema.parse(flow.pending.features?.['secondFactor'] ?? {});
 
-async function load(context: InstanceContext, { flow, user, proofs }: Loading): Promise<SecondFactorFacts> {
+async function load(context: InstanceContext, { flow, user, password, proofs }: Loading): Promise<SecondFactorFacts> {
   const { mode, enrolAtSignIn } = context.instance.settings.secondFactor;
   const pending = pendingOf(flow);
   // Before a proof nothing of the user is looked at; a flow knows its user only by one.
-  const methods = user ? await methodsOfUser(context, user, proofs) : [];
+  const methods = user ? await methodsOfUser(context, user, proofs, password !== undefined) : [];
   const now = context.now();
   return {
     mode, rule: instanceRule(context), enrolAtSignIn,
@@ -43,15 +42,15 @@ async function load(context: InstanceContext, { flow, user, proofs }: Loading): 
 }
 
 /** Everything this person could show here. A mailbox that this flow recovers the account by is no second authenticator. */
-async function methodsOfUser(context: InstanceContext, user: User, proofs: readonly Proof[]): Promise<Method[]> {
-  const [credentials, password] = await Promise.all([listCredentials(context, user.id), findPassword(context, user.id)]);
+async function methodsOfUser(context: InstanceContext, user: User, proofs: readonly Proof[], hasPassword: boolean): Promise<Method[]> {
+  const credentials = await listCredentials(context, user.id);
   const offered = factorsOf(context.core).filter(({ steps }) => steps.includes('second_factor')).map(({ method }) => method);
   const recovering = proofs.some(({ use }) => use === 'recovery');
   const methods: Method[] = [
     ...credentials.map(({ method }) => method),
     ...(user.email !== null && user.emailVerified && !recovering ? ['otp_email' as const] : []),
     ...(user.phone !== null && user.phoneVerified && !recovering ? ['otp_sms' as const] : []),
-    ...(password ? ['password' as const] : []),
+    ...(hasPassword ? ['password' as const] : []),
   ];
   return [...new Set(methods)].filter((method) => offered.includes(method));
 }
